@@ -1,0 +1,84 @@
+//! What is so on a host: one typed struct per source, one module per source.
+//!
+//! Gathering cannot fail as a whole: every leaf is a [`Reading`]. A fact never says whether it is good
+//! or bad; that is for the rules. To add a fact: read it in its source's module, and list it in that
+//! module's `FACTS` (or its collection's facts) with its kind and a sentence.
+
+pub mod boot_config;
+pub mod catalogue;
+pub mod cmdline;
+pub mod cpu;
+pub mod iommu;
+pub mod kubelet;
+pub mod modules;
+pub mod os;
+pub mod pci;
+mod value;
+pub mod vfio;
+
+use std::collections::BTreeMap;
+
+pub use crate::host::{Cause, Reading, Source};
+use crate::host::{Root, Run};
+pub use value::{Kind, Value, ValueError};
+
+/// Which sources a set of rules asks for: a set of the constants below.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs(u32);
+
+impl Needs {
+    pub const NONE: Self = Self(0);
+    pub const CPU: Self = Self(1);
+    pub const OS: Self = Self(1 << 1);
+    /// Groups, instances and firmware tables.
+    pub const IOMMU: Self = Self(1 << 2);
+    /// Every function's identity and driver, and the groups and chains of NVIDIA functions.
+    pub const PCI: Self = Self(1 << 3);
+    /// Link, power, reset, BARs and the like of NVIDIA functions.
+    pub const PCI_DETAIL: Self = Self(1 << 4);
+    /// The same of every function; only for the `facts` and `capture` commands.
+    pub const PCI_EVERY_DETAIL: Self = Self(1 << 5);
+    pub const VFIO: Self = Self(1 << 6);
+    pub const MODULES: Self = Self(1 << 7);
+    pub const CMDLINE: Self = Self(1 << 8);
+    /// The boot loader's configuration and what it generated.
+    pub const BOOT_CONFIG: Self = Self(1 << 9);
+    pub const KUBELET: Self = Self(1 << 10);
+    /// The kubelet's version, which may take running it.
+    pub const KUBELET_VERSION: Self = Self(1 << 11);
+    pub const ALL: Self = Self((1 << 12) - 1);
+
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Values that the user vouches for with `--assume`, by the fact's name. They count only where the
+/// fact itself cannot be read.
+pub type Assumptions = BTreeMap<&'static str, Value>;
+
+/// All that was gathered. A source that no rule asked for is `None`.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub assumed: Assumptions,
+    pub cpu: Option<cpu::Cpu>,
+    pub os: Option<os::Os>,
+    pub iommu: Option<iommu::Iommu>,
+    pub pci: Option<pci::Pci>,
+    pub vfio: Option<vfio::Vfio>,
+    pub modules: Option<modules::Modules>,
+    pub cmdline: Option<cmdline::Cmdline>,
+    pub boot_config: Option<boot_config::BootConfig>,
+    pub kubelet: Option<kubelet::Kubelet>,
+}
+
+/// Reads what is needed, each file once.
+pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Facts {
+    let _ = (root, run, needs);
+    Facts { assumed, ..Facts::default() }
+}

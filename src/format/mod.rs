@@ -1,0 +1,7 @@
+//! Parsers of text formats. Each takes text and gives data; none opens a file, and none knows a rule.
+
+pub mod cmdline;
+pub mod duration;
+pub mod shell_vars;
+pub mod version;
+pub mod yaml;

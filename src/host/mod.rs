@@ -1,0 +1,18 @@
+//! The only door to a machine: files through [`Root`], programs through [`Run`].
+//!
+//! Nothing outside this module may touch `std::fs`, `std::process` or the environment; the
+//! `disallowed-methods` list in `clippy.toml` proves it. This module reads; it never writes to a host,
+//! and it never interprets what it read.
+
+mod archive;
+mod directory;
+mod reading;
+mod root;
+mod run;
+mod terminal;
+
+pub use archive::{Archive, ArchiveError, Entry, Node};
+pub use reading::{Cause, Reading, Source};
+pub use root::{DEFAULT_CAP, DirEntry, FileKind, Root, RootError, Stat};
+pub use run::{Output, Program, Run};
+pub use terminal::Terminal;

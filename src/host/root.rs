@@ -1,0 +1,204 @@
+//! One handle for a machine's files: the live `/`, a directory, or a captured host.
+//!
+//! Every path is absolute and is resolved inside the root: `..` and absolute symlinks cannot leave it.
+//! A read never blocks (a FIFO is refused by name), never exceeds its cap, and never changes an access
+//! time where that can be avoided. This module reads; it does not interpret.
+
+use std::path::{Path, PathBuf};
+
+use super::archive::{Archive, ArchiveError};
+use super::directory::Directory;
+use super::reading::Reading;
+
+/// Bytes that a file may have unless its reader asks for more.
+pub const DEFAULT_CAP: u64 = 1 << 20;
+
+/// What kind of thing a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    Regular,
+    Directory,
+    Symlink,
+    CharDevice,
+    BlockDevice,
+    Fifo,
+    Socket,
+    Unknown,
+}
+
+impl FileKind {
+    /// With its article, for messages.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Regular => "a regular file",
+            Self::Directory => "a directory",
+            Self::Symlink => "a symbolic link",
+            Self::CharDevice => "a character device",
+            Self::BlockDevice => "a block device",
+            Self::Fifo => "a FIFO",
+            Self::Socket => "a socket",
+            Self::Unknown => "a file of an unknown kind",
+        }
+    }
+}
+
+/// One name in a directory. Names are bytes on Linux; one that is not UTF-8 is shown lossily and cannot
+/// be opened again, which no fact needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirEntry {
+    pub name: String,
+}
+
+/// What `stat` tells, as far as facts need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    pub kind: FileKind,
+    /// Permission bits, `0o7777` at most.
+    pub mode: u32,
+    /// Major and minor number of a device node, 0 and 0 for the rest.
+    pub device: (u64, u64),
+    /// Seconds since the epoch; `None` where a captured host does not say.
+    pub modified: Option<i64>,
+}
+
+/// Why a root cannot be opened at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    #[error("cannot open {} as a root directory", path.display())]
+    Open { path: PathBuf, source: nix::Error },
+    #[error(
+        "this kernel has no openat2 (Linux 5.6 or newer is needed to read {} safely)",
+        path.display()
+    )]
+    NoOpenat2 { path: PathBuf },
+    #[error("cannot read the captured host {}", path.display())]
+    Captured { path: PathBuf, source: ArchiveError },
+}
+
+/// A machine's files.
+#[derive(Debug)]
+pub struct Root {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Directory(Directory),
+    Archive(Archive),
+}
+
+impl Root {
+    /// The machine that this program runs on.
+    pub fn live() -> Result<Self, RootError> {
+        Ok(Self { inner: Inner::Directory(Directory::open(Path::new("/"), true)?) })
+    }
+
+    /// A directory that holds a machine's files, such as a mounted image.
+    pub fn directory(path: &Path) -> Result<Self, RootError> {
+        Ok(Self { inner: Inner::Directory(Directory::open(path, false)?) })
+    }
+
+    /// A captured host, as `capture` writes it.
+    pub fn captured(path: &Path) -> Result<Self, RootError> {
+        let archive = Archive::load(path)
+            .map_err(|source| RootError::Captured { path: path.to_owned(), source })?;
+        Ok(Self::archive(archive))
+    }
+
+    /// A captured host that is in memory already.
+    pub fn archive(archive: Archive) -> Self {
+        Self { inner: Inner::Archive(archive) }
+    }
+
+    /// Whether this is the running machine, so that processes and programs can be asked.
+    pub fn is_live(&self) -> bool {
+        matches!(&self.inner, Inner::Directory(directory) if directory.is_live())
+    }
+
+    /// The captured host behind this root, where it is one.
+    pub fn as_archive(&self) -> Option<&Archive> {
+        match &self.inner {
+            Inner::Archive(archive) => Some(archive),
+            Inner::Directory(_) => None,
+        }
+    }
+
+    /// The bytes of a regular file, at most `cap` of them; a longer file is `TooLarge`.
+    pub fn read(&self, path: &str, cap: u64) -> Reading<Vec<u8>> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.read(path, cap),
+            Inner::Archive(archive) => archive.read(path, cap),
+        }
+    }
+
+    /// The same into a buffer that the caller uses again, for many small files. The buffer is cleared
+    /// first; on anything but `Known` its content is unspecified.
+    pub fn read_into(&self, path: &str, cap: u64, buffer: &mut Vec<u8>) -> Reading<()> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.read_into(path, cap, buffer),
+            Inner::Archive(archive) => archive.read(path, cap).map(|bytes| {
+                buffer.clear();
+                buffer.extend_from_slice(&bytes);
+            }),
+        }
+    }
+
+    /// A text file of at most [`DEFAULT_CAP`] bytes. Bytes that are not UTF-8 become U+FFFD, so this is
+    /// for texts whose meaning such bytes cannot change.
+    pub fn read_text(&self, path: &str) -> Reading<String> {
+        self.read(path, DEFAULT_CAP).map(|bytes| match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        })
+    }
+
+    /// A one-line attribute, as sysfs has them: without the one newline at its end.
+    pub fn read_attribute(&self, path: &str) -> Reading<String> {
+        self.read_text(path).map(|mut text| {
+            if text.ends_with('\n') {
+                text.pop();
+            }
+            text
+        })
+    }
+
+    /// At most `length` bytes from `offset`; fewer where the file ends or this user may see no more.
+    pub fn read_at(&self, path: &str, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.read_at(path, offset, length),
+            Inner::Archive(archive) => archive.read_at(path, offset, length),
+        }
+    }
+
+    /// The names in a directory, in bytewise order, without `.` and `..`.
+    pub fn list(&self, path: &str) -> Reading<Vec<DirEntry>> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.list(path),
+            Inner::Archive(archive) => archive.list(path),
+        }
+    }
+
+    /// Where a symbolic link points, as it is written; `NotAFile` for anything that is no link.
+    pub fn link(&self, path: &str) -> Reading<String> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.link(path),
+            Inner::Archive(archive) => archive.link(path),
+        }
+    }
+
+    /// The path inside the root that this path names after all links are followed.
+    pub fn resolve(&self, path: &str) -> Reading<String> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.resolve(path),
+            Inner::Archive(archive) => archive.resolve(path),
+        }
+    }
+
+    /// Kind, mode and times of what the path names, links followed.
+    pub fn stat(&self, path: &str) -> Reading<Stat> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.stat(path),
+            Inner::Archive(archive) => archive.stat(path),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `ccgpu-node`: is this host fit to run NVIDIA confidential-container GPU workloads, and if not, why?
+//!
+//! Data flows one way. Only [`host`] touches a machine; all between is pure:
+//!
+//! ```text
+//!  host::Root  ->  facts::Facts  ->  report::Report  ->  human or JSON text, exit code
+//!  (reads)         (what is)         (rules judged)
+//! ```
+//!
+//! Where things are:
+//!
+//! | question | module |
+//! |---|---|
+//! | where is a file of the host opened? | [`host`] |
+//! | where is a fact read? | [`facts`], one file per source |
+//! | how is a text format understood? | [`format`], parsers of text and nothing else |
+//! | where is a rule written? | `rules/*.toml`; [`rules`] loads and judges them |
+//! | what does the reader see? | [`report`] |
+//! | what can be typed? | [`cli`], and [`commands`] for what each command does |
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod facts;
+pub mod format;
+pub mod host;
+pub mod report;
+pub mod rules;

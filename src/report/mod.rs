@@ -1,0 +1,1 @@
+//! What was judged, and how it is shown.

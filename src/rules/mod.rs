@@ -1,0 +1,1 @@
+//! The rule set: loading, checking and judging.

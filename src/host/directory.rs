@@ -44,9 +44,8 @@ impl Directory {
             "" => ".",
             relative => relative,
         };
-        let how = OpenHow::new()
-            .flags(flags | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let how =
+            OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
         loop {
             match nix::fcntl::openat2(self.root.as_fd(), relative, how) {
                 // EAGAIN: a rename elsewhere raced with the walk, and the kernel cannot vouch for it.
@@ -56,7 +55,7 @@ impl Directory {
         }
     }
 
-    /// Opens a regular file for reading. O_NONBLOCK keeps a FIFO from blocking the open; it means
+    /// Opens a regular file for reading. `O_NONBLOCK` keeps a FIFO from blocking the open; it means
     /// nothing for a regular file.
     fn open_file(&self, path: &str) -> Result<OwnedFd, Reading<()>> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
@@ -78,26 +77,7 @@ impl Directory {
             Ok(file) => file,
             Err(reading) => return reading,
         };
-        buffer.clear();
-        let mut length = 0;
-        loop {
-            // Room for one byte more than the cap shows that there is more, whatever stat says: the
-            // sizes that sysfs and proc give mean nothing.
-            let limit = usize::try_from(cap.saturating_add(1)).unwrap_or(usize::MAX);
-            let room = limit.min(length + CHUNK.max(length));
-            buffer.resize(room, 0);
-            match nix::unistd::read(&file, &mut buffer[length..]) {
-                Ok(0) => break,
-                Ok(count) => length += count,
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return failure(errno),
-            }
-            if length as u64 > cap {
-                return Reading::Unreadable(Cause::TooLarge(cap));
-            }
-        }
-        buffer.truncate(length);
-        Reading::Known(())
+        read_all(&file, cap, buffer)
     }
 
     pub(super) fn read_at(&self, path: &str, offset: u64, length: usize) -> Reading<Vec<u8>> {
@@ -131,8 +111,9 @@ impl Directory {
             match entry {
                 Ok(entry) => match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => entries
-                        .push(DirEntry { name: String::from_utf8_lossy(name).into_owned() }),
+                    name => {
+                        entries.push(DirEntry { name: String::from_utf8_lossy(name).into_owned() });
+                    }
                 },
                 Err(errno) => return failure(errno),
             }
@@ -179,9 +160,8 @@ impl Directory {
     }
 
     pub(super) fn stat(&self, path: &str) -> Reading<Stat> {
-        let stat = self
-            .open_path(path, OFlag::O_PATH)
-            .and_then(|file| nix::sys::stat::fstat(&file));
+        let stat =
+            self.open_path(path, OFlag::O_PATH).and_then(|file| nix::sys::stat::fstat(&file));
         match stat {
             Ok(stat) => Reading::Known(Stat {
                 kind: file_kind(&stat),
@@ -191,6 +171,47 @@ impl Directory {
             }),
             Err(errno) => failure(errno),
         }
+    }
+}
+
+/// Reads to the end, but no more than `cap` bytes.
+fn read_all(file: &OwnedFd, cap: u64, buffer: &mut Vec<u8>) -> Reading<()> {
+    buffer.clear();
+    // Room for one byte more than the cap shows that there is more, whatever stat says: the sizes that
+    // sysfs and proc give mean nothing.
+    let limit = usize::try_from(cap.saturating_add(1)).unwrap_or(usize::MAX);
+    let mut length = 0;
+    loop {
+        buffer.resize(limit.min(length + CHUNK.max(length)), 0);
+        match nix::unistd::read(file, &mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return failure(errno),
+        }
+        if length as u64 > cap {
+            return Reading::Unreadable(Cause::TooLarge(cap));
+        }
+    }
+    buffer.truncate(length);
+    Reading::Known(())
+}
+
+/// A file of the machine that this program runs on, named by the user on the command line. Only pipes
+/// that a shell set up are read besides regular files: a FIFO given by mistake must not hang.
+pub(super) fn named_file(path: &Path, cap: u64) -> Reading<Vec<u8>> {
+    let piped = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
+    let nonblock = if piped { OFlag::empty() } else { OFlag::O_NONBLOCK };
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | nonblock;
+    let opened = nix::fcntl::open(path, flags, Mode::empty())
+        .and_then(|file| nix::sys::stat::fstat(&file).map(|stat| (file, file_kind(&stat))));
+    match opened {
+        Ok((file, kind)) if kind == FileKind::Regular || (piped && kind == FileKind::Fifo) => {
+            let mut bytes = Vec::new();
+            read_all(&file, cap, &mut bytes).map(|()| bytes)
+        }
+        Ok((_, kind)) => Reading::Unreadable(Cause::NotAFile(kind.describe())),
+        Err(errno) => failure(errno),
     }
 }
 

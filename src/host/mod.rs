@@ -7,6 +7,7 @@
 mod archive;
 mod directory;
 mod reading;
+mod recorder;
 mod root;
 mod run;
 mod terminal;
@@ -15,4 +16,7 @@ pub use archive::{Archive, ArchiveError, Entry, Node};
 pub use reading::{Cause, Reading, Source};
 pub use root::{DEFAULT_CAP, DirEntry, FileKind, Root, RootError, Stat};
 pub use run::{Output, Program, Run};
-pub use terminal::Terminal;
+pub use terminal::{Colour, Terminal};
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,13 @@
 //! A read never blocks (a FIFO is refused by name), never exceeds its cap, and never changes an access
 //! time where that can be avoided. This module reads; it does not interpret.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::archive::{Archive, ArchiveError};
-use super::directory::Directory;
+use super::directory::{self, Directory};
 use super::reading::Reading;
+use super::recorder::Recorder;
 
 /// Bytes that a file may have unless its reader asks for more.
 pub const DEFAULT_CAP: u64 = 1 << 20;
@@ -79,6 +81,8 @@ pub enum RootError {
 #[derive(Debug)]
 pub struct Root {
     inner: Inner,
+    /// Keeps all that is read, for `capture`.
+    recorder: Option<RefCell<Recorder>>,
 }
 
 #[derive(Debug)]
@@ -90,12 +94,12 @@ enum Inner {
 impl Root {
     /// The machine that this program runs on.
     pub fn live() -> Result<Self, RootError> {
-        Ok(Self { inner: Inner::Directory(Directory::open(Path::new("/"), true)?) })
+        Ok(Self::of(Inner::Directory(Directory::open(Path::new("/"), true)?)))
     }
 
     /// A directory that holds a machine's files, such as a mounted image.
     pub fn directory(path: &Path) -> Result<Self, RootError> {
-        Ok(Self { inner: Inner::Directory(Directory::open(path, false)?) })
+        Ok(Self::of(Inner::Directory(Directory::open(path, false)?)))
     }
 
     /// A captured host, as `capture` writes it.
@@ -107,7 +111,29 @@ impl Root {
 
     /// A captured host that is in memory already.
     pub fn archive(archive: Archive) -> Self {
-        Self { inner: Inner::Archive(archive) }
+        Self::of(Inner::Archive(archive))
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner, recorder: None }
+    }
+
+    /// The same root, keeping all that is read from now on; [`Root::recorded`] gives it out.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.recorder = Some(RefCell::default());
+        self
+    }
+
+    /// What was read since [`Root::recording`].
+    pub fn recorded(self) -> Archive {
+        self.recorder.map(|recorder| recorder.into_inner().into_archive()).unwrap_or_default()
+    }
+
+    /// A file of the machine that this program runs on, which the user named on the command line; not a
+    /// part of the host that is looked at.
+    pub fn named_file(path: &Path, cap: u64) -> Reading<Vec<u8>> {
+        directory::named_file(path, cap)
     }
 
     /// Whether this is the running machine, so that processes and programs can be asked.
@@ -125,21 +151,20 @@ impl Root {
 
     /// The bytes of a regular file, at most `cap` of them; a longer file is `TooLarge`.
     pub fn read(&self, path: &str, cap: u64) -> Reading<Vec<u8>> {
-        match &self.inner {
+        let reading = match &self.inner {
             Inner::Directory(directory) => directory.read(path, cap),
             Inner::Archive(archive) => archive.read(path, cap),
-        }
+        };
+        self.record(path, |recorder, real| recorder.file(real, reading.as_ref()));
+        reading
     }
 
-    /// The same into a buffer that the caller uses again, for many small files. The buffer is cleared
-    /// first; on anything but `Known` its content is unspecified.
+    /// The same into a buffer that the caller uses again, for many small files. On anything but
+    /// `Known` the buffer's content is unspecified.
     pub fn read_into(&self, path: &str, cap: u64, buffer: &mut Vec<u8>) -> Reading<()> {
-        match &self.inner {
-            Inner::Directory(directory) => directory.read_into(path, cap, buffer),
-            Inner::Archive(archive) => archive.read(path, cap).map(|bytes| {
-                buffer.clear();
-                buffer.extend_from_slice(&bytes);
-            }),
+        match (&self.inner, &self.recorder) {
+            (Inner::Directory(directory), None) => directory.read_into(path, cap, buffer),
+            _ => self.read(path, cap).map(|bytes| *buffer = bytes),
         }
     }
 
@@ -164,22 +189,39 @@ impl Root {
 
     /// At most `length` bytes from `offset`; fewer where the file ends or this user may see no more.
     pub fn read_at(&self, path: &str, offset: u64, length: usize) -> Reading<Vec<u8>> {
-        match &self.inner {
+        let reading = match &self.inner {
             Inner::Directory(directory) => directory.read_at(path, offset, length),
             Inner::Archive(archive) => archive.read_at(path, offset, length),
-        }
+        };
+        self.record(path, |recorder, real| recorder.part(real, offset, reading.as_ref()));
+        reading
     }
 
     /// The names in a directory, in bytewise order, without `.` and `..`.
     pub fn list(&self, path: &str) -> Reading<Vec<DirEntry>> {
-        match &self.inner {
+        let reading = match &self.inner {
             Inner::Directory(directory) => directory.list(path),
             Inner::Archive(archive) => archive.list(path),
-        }
+        };
+        self.record(path, |recorder, real| recorder.names(real, reading.as_ref()));
+        reading
     }
 
     /// Where a symbolic link points, as it is written; `NotAFile` for anything that is no link.
     pub fn link(&self, path: &str) -> Reading<String> {
+        let reading = self.link_unrecorded(path);
+        if self.recorder.is_some() {
+            // The walk to the parent keeps the links on the way, this keeps the last one.
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let below = |real: &str| format!("{}/{name}", real.trim_end_matches('/'));
+            self.record(if parent.is_empty() { "/" } else { parent }, |recorder, real| {
+                recorder.link(&below(real), reading.as_ref());
+            });
+        }
+        reading
+    }
+
+    fn link_unrecorded(&self, path: &str) -> Reading<String> {
         match &self.inner {
             Inner::Directory(directory) => directory.link(path),
             Inner::Archive(archive) => archive.link(path),
@@ -188,17 +230,38 @@ impl Root {
 
     /// The path inside the root that this path names after all links are followed.
     pub fn resolve(&self, path: &str) -> Reading<String> {
-        match &self.inner {
+        let reading = match &self.inner {
             Inner::Directory(directory) => directory.resolve(path),
             Inner::Archive(archive) => archive.resolve(path),
-        }
+        };
+        self.record(path, |recorder, real| recorder.exists(real, reading.as_ref().map(|_| ())));
+        reading
     }
 
     /// Kind, mode and times of what the path names, links followed.
     pub fn stat(&self, path: &str) -> Reading<Stat> {
+        let reading = self.stat_unrecorded(path);
+        self.record(path, |recorder, real| recorder.stat(real, &reading));
+        reading
+    }
+
+    fn stat_unrecorded(&self, path: &str) -> Reading<Stat> {
         match &self.inner {
             Inner::Directory(directory) => directory.stat(path),
             Inner::Archive(archive) => archive.stat(path),
+        }
+    }
+
+    /// Hands what was read to the recorder, by the path it has after all links are followed, and keeps
+    /// the links on the way.
+    fn record(&self, path: &str, keep: impl FnOnce(&mut Recorder, &str)) {
+        let Some(recorder) = &self.recorder else { return };
+        let mut recorder = recorder.borrow_mut();
+        let real = recorder.walk(path, |path| self.link_unrecorded(path));
+        let Some(real) = real else { return };
+        keep(&mut recorder, &real);
+        if let Reading::Known(stat) = self.stat_unrecorded(&real) {
+            recorder.metadata(&real, stat);
         }
     }
 }

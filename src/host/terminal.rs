@@ -1,3 +1,38 @@
-//! What is known of the terminal that the report goes to.
-#[derive(Debug, Clone, Copy)]
-pub struct Terminal {}
+//! Where the report goes: whether colour is wanted there, and how wide it is.
+
+use std::io::IsTerminal as _;
+
+/// Width of a page where there is no terminal.
+const PAGE: u16 = 80;
+
+/// How to write to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terminal {
+    pub colour: bool,
+    /// Columns.
+    pub width: u16,
+    pub interactive: bool,
+}
+
+/// What the user asked for with `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colour {
+    /// Colour on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` forces it.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Terminal {
+    pub fn of_stdout(colour: Colour) -> Self {
+        let stdout = std::io::stdout();
+        let colour = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+        };
+        let width = terminal_size::terminal_size_of(&stdout).map_or(PAGE, |(width, _)| width.0);
+        Self { colour, width, interactive: stdout.is_terminal() }
+    }
+}

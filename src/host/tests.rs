@@ -1,0 +1,110 @@
+//! What a hostile tree may not do to a root, and that a recording answers like the root it was made of.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use nix::sys::stat::Mode;
+
+use super::*;
+
+#[expect(clippy::disallowed_methods, reason = "the test makes the host")]
+fn tree(make: impl FnOnce(&Path)) -> (tempfile::TempDir, Root) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("plain"), "one\ntwo\n").unwrap();
+    make(directory.path());
+    let root = Root::directory(directory.path()).unwrap();
+    (directory, root)
+}
+
+#[test]
+fn a_fifo_is_refused_at_once() {
+    let (_keep, root) = tree(|dir| nix::unistd::mkfifo(&dir.join("f"), Mode::S_IRWXU).unwrap());
+    assert_eq!(root.read("/f", 10), Reading::Unreadable(Cause::NotAFile("a FIFO")));
+    assert_eq!(root.read("/", 10), Reading::Unreadable(Cause::NotAFile("a directory")));
+    assert_eq!(root.list("/plain"), Reading::Unreadable(Cause::NotADirectory));
+}
+
+#[test]
+fn a_sparse_giant_costs_no_more_than_its_cap() {
+    let (_keep, root) = tree(|dir| {
+        #[expect(clippy::disallowed_methods, reason = "the test makes the host")]
+        std::fs::File::create(dir.join("giant")).unwrap().set_len(10 << 30).unwrap();
+    });
+    assert_eq!(root.read("/giant", 1 << 20), Reading::Unreadable(Cause::TooLarge(1 << 20)));
+    assert_eq!(root.read_at("/giant", 0, 4).into_known().unwrap(), [0; 4]);
+}
+
+#[test]
+fn links_never_leave_the_root() {
+    let (_keep, root) = tree(|dir| {
+        symlink("/plain", dir.join("absolute")).unwrap();
+        symlink("../../../../../../plain", dir.join("upwards")).unwrap();
+        symlink("/etc/passwd", dir.join("outside")).unwrap();
+        symlink("b", dir.join("a")).unwrap();
+        symlink("a", dir.join("b")).unwrap();
+        symlink("nowhere", dir.join("dangling")).unwrap();
+    });
+    for path in ["/absolute", "/upwards", "/../plain"] {
+        assert_eq!(root.read(path, 10), Reading::Known(b"one\ntwo\n".to_vec()), "{path}");
+    }
+    assert_eq!(root.read("/outside", 10), Reading::Absent);
+    assert_eq!(root.read("/a", 10), Reading::Unreadable(Cause::SymlinkLoop));
+    assert_eq!(root.read("/dangling", 10), Reading::Absent);
+    assert_eq!(root.link("/absolute"), Reading::Known("/plain".to_owned()));
+    assert_eq!(root.link("/plain"), Reading::Unreadable(Cause::NotAFile("no symbolic link")));
+    assert_eq!(root.link("/none"), Reading::Absent);
+    assert_eq!(root.resolve("/absolute"), Reading::Known("/plain".to_owned()));
+    assert_eq!(root.resolve("/"), Reading::Known("/".to_owned()));
+}
+
+#[test]
+fn a_cap_is_exact() {
+    let (_keep, root) = tree(|_| {});
+    assert_eq!(root.read("/plain", 8), Reading::Known(b"one\ntwo\n".to_vec()));
+    assert_eq!(root.read("/plain", 7), Reading::Unreadable(Cause::TooLarge(7)));
+    assert_eq!(root.read_at("/plain", 4, 99), Reading::Known(b"two\n".to_vec()));
+}
+
+#[test]
+fn a_recording_answers_like_its_root() {
+    let (_keep, root) = tree(|dir| {
+        #[expect(clippy::disallowed_methods, reason = "the test makes the host")]
+        let write = |name: &str, bytes: &[u8]| std::fs::write(dir.join(name), bytes).unwrap();
+        std::fs::create_dir_all(dir.join("d/sub")).unwrap();
+        write("d/one", b"1");
+        write("d/binary", &[0, 1, 255]);
+        write("secret", b"x");
+        std::fs::set_permissions(dir.join("secret"), std::fs::Permissions::from_mode(0)).unwrap();
+        symlink("/d", dir.join("link")).unwrap();
+        symlink("loop", dir.join("loop")).unwrap();
+    });
+    let root = root.recording();
+    let ask = |root: &Root| {
+        let reads = ["/link/one", "/d/binary", "/secret", "/d", "/loop", "/none/x", "/link/none"]
+            .map(|path| format!("{path} {:?}", root.read(path, 100)));
+        let others = [
+            format!("{:?}", root.list("/link")),
+            format!("{:?}", root.list("/none")),
+            format!("{:?}", root.link("/link")),
+            format!("{:?}", root.link("/d/one")),
+            format!("{:?}", root.resolve("/link/one")),
+            format!("{:?}", root.stat("/link/one").map(|stat| (stat.kind, stat.mode))),
+            format!("{:?}", root.read_at("/plain", 0, 4)),
+        ];
+        (reads, others)
+    };
+    let before = ask(&root);
+    let text = root.recorded().to_text();
+    let replayed = Root::archive(Archive::parse(text.as_bytes()).unwrap());
+    assert_eq!(ask(&replayed), before, "{text}");
+}
+
+#[test]
+fn a_program_that_does_not_answer_is_given_up() {
+    let root = Root::live().unwrap();
+    let run = Run::on(&root);
+    let missing = Program::KubeletVersion { binary: "/nowhere/kubelet".to_owned() };
+    assert!(matches!(run.ask(&missing), Reading::Unreadable(Cause::NoAnswer(_))));
+    let echo = Program::KubeletVersion { binary: "/bin/echo".to_owned() };
+    assert_eq!(run.ask(&echo).into_known().unwrap().stdout, b"--version\n");
+}

@@ -123,15 +123,17 @@ impl Directory {
     }
 
     pub(super) fn link(&self, path: &str) -> Reading<String> {
+        let file = match self.open_path(path, OFlag::O_PATH | OFlag::O_NOFOLLOW) {
+            Ok(file) => file,
+            Err(errno) => return failure(errno),
+        };
         // The empty path reads the link that the descriptor itself names, so that the walk to it
-        // stays inside the root.
-        let link = self
-            .open_path(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)
-            .and_then(|file| nix::fcntl::readlinkat(file.as_fd(), ""));
-        match link {
+        // stays inside the root. For anything that is no link the kernel answers ENOENT.
+        match nix::fcntl::readlinkat(file.as_fd(), "") {
             Ok(target) => Reading::Known(target.to_string_lossy().into_owned()),
-            // The descriptor is open, so ENOENT and EINVAL both say that it is no link.
-            Err(Errno::EINVAL) => Reading::Unreadable(Cause::NotAFile("no symbolic link")),
+            Err(Errno::EINVAL | Errno::ENOENT) => {
+                Reading::Unreadable(Cause::NotAFile("no symbolic link"))
+            }
             Err(errno) => failure(errno),
         }
     }

@@ -74,7 +74,8 @@ fn a_recording_answers_like_its_root() {
         write("d/one", b"1");
         write("d/binary", &[0, 1, 255]);
         write("secret", b"x");
-        std::fs::set_permissions(dir.join("secret"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(dir.join("secret"), std::fs::Permissions::from_mode(0o000))
+            .unwrap();
         symlink("/d", dir.join("link")).unwrap();
         symlink("loop", dir.join("loop")).unwrap();
     });
@@ -100,11 +101,11 @@ fn a_recording_answers_like_its_root() {
 }
 
 #[test]
-fn a_program_that_does_not_answer_is_given_up() {
+fn a_program_that_does_not_start_gives_no_answer() {
     let root = Root::live().unwrap();
     let run = Run::on(&root);
     let missing = Program::KubeletVersion { binary: "/nowhere/kubelet".to_owned() };
     assert!(matches!(run.ask(&missing), Reading::Unreadable(Cause::NoAnswer(_))));
     let echo = Program::KubeletVersion { binary: "/bin/echo".to_owned() };
-    assert_eq!(run.ask(&echo).into_known().unwrap().stdout, b"--version\n");
+    assert!(run.ask(&echo).into_known().unwrap().stdout.starts_with(b"echo"));
 }

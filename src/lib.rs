@@ -16,8 +16,10 @@
 //! | how is a text format understood? | [`format`], parsers of text and nothing else |
 //! | where is a rule written? | `rules/*.toml`; [`rules`] loads and judges them |
 //! | what does the reader see? | [`report`] |
+//! | what leaves a machine in a capture? | [`capture`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
+pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod exit;

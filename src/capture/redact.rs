@@ -1,0 +1,359 @@
+//! Takes out of a capture what is nobody's business, by lists of what may be shown.
+//!
+//! Each kind of file has its list. A file that is on none of them keeps its name and loses its content,
+//! so that a fact that is added later leaks nothing before somebody thought about it.
+
+use super::words::{MASK, kernel_key, kubelet_flag, mask};
+use crate::host::{Archive, Entry, Node};
+
+/// Names of processes that facts look at; the others leave the capture.
+const PROCESSES: &[&str] = &["kubelet", "hyperkube", "kubelite", "k3s", "rke2"];
+
+/// Commands of a generated boot menu that say what boots; all else in it is left out.
+const MENU_COMMANDS: &[&str] = &[
+    "menuentry",
+    "submenu",
+    "linux",
+    "linux16",
+    "linuxefi",
+    "initrd",
+    "initrd16",
+    "initrdefi",
+    "set",
+    "if",
+    "elif",
+    "else",
+    "fi",
+    "load_env",
+    "save_env",
+    "blscfg",
+    "function",
+    "}",
+    "{",
+    "insmod",
+];
+
+/// Keys of a kubelet configuration whose values may be shown whatever they are.
+const KUBELET_KEYS: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "featureGates",
+    "runtimeRequestTimeout",
+    "cgroupDriver",
+    "cpuManagerPolicy",
+    "topologyManagerPolicy",
+    "memoryManagerPolicy",
+    "containerRuntimeEndpoint",
+    "cgroupRoot",
+    "failSwapOn",
+    "maxPods",
+];
+
+/// Redacts in place.
+pub(super) fn redact(archive: &mut Archive) {
+    drop_other_processes(archive);
+    let paths: Vec<String> = archive.entries().map(|(path, _)| path.to_owned()).collect();
+    for path in paths {
+        let Some(Entry { node, .. }) = archive.entry_mut(&path) else { continue };
+        let Node::File(bytes) = node else { continue };
+        match redacted(&path, bytes) {
+            Some(kept) => *bytes = kept,
+            None => *node = Node::Name,
+        }
+    }
+}
+
+/// The content of a file as it may be shown, or `None` where nothing of it may.
+fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    const PLAIN: &[&str] = &[
+        "/sys/",
+        "/dev/",
+        "/proc/modules",
+        "/proc/cpuinfo",
+        "/proc/stat",
+        "/proc/sys/kernel/osrelease",
+        "/etc/os-release",
+        "/usr/lib/os-release",
+        "/lib/modules/",
+        "/usr/lib/modules/",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let process =
+        path.starts_with("/proc/") && path.as_bytes().get(6).is_some_and(u8::is_ascii_digit);
+    if path == "/proc/sys/kernel/hostname" {
+        return Some(b"captured-host\n".to_vec());
+    }
+    if process && name != "cmdline" || PLAIN.iter().any(|prefix| path.starts_with(prefix)) {
+        return Some(bytes.to_vec());
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let grub_variable = |key: &str| key.starts_with("GRUB_CMDLINE_LINUX");
+    let kept = match path {
+        _ if process => flags(&text),
+        "/proc/cmdline" => booted(&text),
+        "/etc/kernel/cmdline" | "/usr/lib/kernel/cmdline" => mask(&text, kernel_key, |_| false),
+        "/var/lib/dpkg/status" => kubelet_package(&text),
+        _ if path.starts_with("/etc/default/grub") => {
+            let harmless = |key: &str| key.starts_with("GRUB_") && !key.contains("PASS");
+            mask(&text, |key| kernel_key(key) || harmless(key), grub_variable)
+        }
+        _ if name == "grub.cfg" => menu(&text),
+        _ if name == "grubenv" || path.starts_with("/boot/loader/entries/") => mask(
+            &text,
+            |key| kernel_key(key) || matches!(key, "saved_entry" | "next_entry" | "boot_success"),
+            |key| matches!(key, "kernelopts" | "tuned_params"),
+        ),
+        _ if path.contains("/systemd/system/")
+            || path.contains("/default/")
+            || path.ends_with(".env")
+            || path.contains("/sysconfig/") =>
+        {
+            flags(&text)
+        }
+        _ if text.trim_start().starts_with('{') => json(&text),
+        _ if text.contains("kind:") || text.contains("\"kind\"") => yaml(&text),
+        _ if bytes.is_empty() => String::new(),
+        _ => return None,
+    };
+    // A text that was not UTF-8 stays broken in the same place only if nothing had to be changed.
+    Some(if kept == text { bytes.to_vec() } else { kept.into_bytes() })
+}
+
+/// Facts look through all processes for the kubelet; the capture tells of no other.
+fn drop_other_processes(archive: &mut Archive) {
+    let others: Vec<String> = archive
+        .entries()
+        .filter_map(|(path, entry)| {
+            let id = path.strip_prefix("/proc/")?.strip_suffix("/comm")?;
+            let Node::File(comm) = &entry.node else { return None };
+            let name = String::from_utf8_lossy(comm);
+            let known = PROCESSES.iter().any(|known| name.trim().starts_with(known));
+            (!known && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| format!("/proc/{id}"))
+        })
+        .collect();
+    for path in others {
+        archive.remove(&path);
+    }
+}
+
+/// The booted command line. What follows `--` is for init, and none of ours.
+fn booted(text: &str) -> String {
+    match text.split_once(" -- ") {
+        Some((kernel, _)) => format!("{} -- {MASK}\n", mask(kernel, kernel_key, |_| false)),
+        None => mask(text, kernel_key, |_| false),
+    }
+}
+
+/// Words of a process, a unit or an environment file: flags, and variables that hold flags.
+fn flags(text: &str) -> String {
+    let unit_key = |key: &str| {
+        matches!(key, "ExecStart" | "ExecStartPre" | "Environment" | "EnvironmentFile")
+            || key
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit())
+    };
+    // `--flag value` in two words: the value of an unknown flag is a word that starts with no dash.
+    mask(text, |key| kubelet_flag(key) || !key.starts_with('-') && !unit_key(key), unit_key)
+}
+
+fn menu(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let command = line.split_whitespace().next().unwrap_or_default();
+        let known = command.is_empty() || MENU_COMMANDS.contains(&command);
+        if known {
+            out.push_str(&mask(
+                line,
+                |key| kernel_key(key) || matches!(key, "default" | "fallback" | "timeout"),
+                |_| false,
+            ));
+        } else {
+            out.push_str("# left out");
+            if line.ends_with('\n') {
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+fn kubelet_package(text: &str) -> String {
+    text.split("\n\n")
+        .filter(|stanza| stanza.lines().any(|line| line == "Package: kubelet"))
+        .flat_map(|stanza| stanza.lines())
+        .filter(|line| ["Package:", "Status:", "Version:"].iter().any(|key| line.starts_with(key)))
+        .fold(String::new(), |out, line| out + line + "\n")
+}
+
+/// A kubelet's YAML, line by line: texts outside the listed keys are masked, and comments go, while
+/// structure, numbers, booleans and durations stay, for they decide whether it can be decoded.
+fn yaml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut shown = false;
+    for line in text.split_inclusive('\n') {
+        let (body, end) = line.split_at(line.trim_end_matches(['\r', '\n']).len());
+        let content = body.trim_start_matches([' ', '\t', '-']);
+        let indent = &body[..body.len() - content.len()];
+        let content = without_comment(content);
+        let key = content.split(':').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+        if indent.is_empty() && !content.is_empty() {
+            shown = KUBELET_KEYS.contains(&key);
+        }
+        out.push_str(indent);
+        match content.find(": ") {
+            _ if shown => out.push_str(content),
+            Some(colon) => {
+                let (head, value) = content.split_at(colon + 2);
+                out.push_str(head);
+                out.push_str(&masked_scalar(value));
+            }
+            None if content.ends_with(':') || content.starts_with(['%', '.']) => {
+                out.push_str(content)
+            }
+            None => out.push_str(&masked_scalar(content)),
+        }
+        out.push_str(end);
+    }
+    out
+}
+
+/// A value that shows no more than its kind.
+fn masked_scalar(value: &str) -> String {
+    let bare = value.trim();
+    let harmless = bare.is_empty()
+        || matches!(
+            bare,
+            "true" | "false" | "null" | "~" | "[]" | "{}" | "---" | "|" | ">" | "''" | "\"\""
+        )
+        || bare.starts_with(['&', '*', '!'])
+        || bare.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+            && bare.len() < 16
+            && !bare.contains(':');
+    if harmless { value.to_owned() } else { MASK.to_owned() }
+}
+
+fn without_comment(content: &str) -> &str {
+    if content.starts_with('#') {
+        return "#";
+    }
+    match content.find(" #").or_else(|| content.find("\t#")) {
+        Some(start) if !content[..start].contains(['"', '\'']) => content[..start].trim_end(),
+        _ => content,
+    }
+}
+
+/// A kubelet's JSON: strings that are values of other keys are masked, the rest stays byte for byte.
+fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut key) = (text, String::new());
+    while let Some(start) = rest.find('"') {
+        out.push_str(&rest[..=start]);
+        rest = &rest[start + 1..];
+        let mut escaped = false;
+        let end = rest
+            .char_indices()
+            .find(|(_, c)| {
+                let ends = *c == '"' && !escaped;
+                escaped = *c == '\\' && !escaped;
+                ends
+            })
+            .map_or(rest.len(), |(index, _)| index);
+        let string = &rest[..end];
+        rest = &rest[end..];
+        if rest[1.min(rest.len())..].trim_start().starts_with(':') {
+            string.clone_into(&mut key);
+            out.push_str(string);
+        } else if KUBELET_KEYS.contains(&key.as_str()) || masked_scalar(string) == string {
+            out.push_str(string);
+        } else {
+            out.push_str(MASK);
+        }
+        if !rest.is_empty() {
+            out.push('"');
+            rest = &rest[1..];
+        }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(path: &str, text: &str) -> String {
+        String::from_utf8(redacted(path, text.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_file_on_no_list_loses_its_content() {
+        assert_eq!(redacted("/etc/shadow", b"root:x"), None);
+    }
+
+    #[test]
+    fn what_init_is_told_is_left_out() {
+        assert_eq!(
+            shown("/proc/cmdline", "quiet root=/dev/x iommu=pt -- --token abc\n"),
+            "quiet root=redacted iommu=pt -- redacted\n"
+        );
+    }
+
+    #[test]
+    fn a_boot_menu_keeps_its_entries_and_loses_its_password() {
+        let menu = "set default=\"0\"\npassword_pbkdf2 root grub.pbkdf2.x\nmenuentry 'Ubuntu' {\n\tlinux /vmlinuz root=UUID=1 iommu=pt\n}\n";
+        assert_eq!(
+            shown("/boot/grub/grub.cfg", menu),
+            "set default=\"0\"\n# left out\nmenuentry 'Ubuntu' {\n\tlinux /vmlinuz root=redacted iommu=pt\n}\n"
+        );
+    }
+
+    #[test]
+    fn a_kubelet_configuration_keeps_its_shape() {
+        let text = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodURLHeader:\n  Authorization:\n  - \"Bearer abc\"\nclusterDNS:\n- 10.96.0.10\nfeatureGates:\n  NodeSwap: true # why\nclusterDomain: corp.example\nmaxPods: 110\nstreamingConnectionIdleTimeout: 4h0m0s\n";
+        assert_eq!(
+            shown("/var/lib/kubelet/config.yaml", text),
+            "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodURLHeader:\n  Authorization:\n  - redacted\nclusterDNS:\n- 10.96.0.10\nfeatureGates:\n  NodeSwap: true\nclusterDomain: redacted\nmaxPods: 110\nstreamingConnectionIdleTimeout: 4h0m0s\n"
+        );
+        let text = r#"{"kind": "KubeletConfiguration", "staticPodURLHeader": {"A": ["Bearer \"abc"]}, "maxPods": 58, "featureGates": {"X": true}}"#;
+        assert_eq!(
+            shown("/etc/kubernetes/kubelet/config.json", text),
+            r#"{"kind": "KubeletConfiguration", "staticPodURLHeader": {"A": ["redacted"]}, "maxPods": 58, "featureGates": {"X": true}}"#
+        );
+    }
+
+    #[test]
+    fn flags_that_no_fact_reads_are_masked() {
+        assert_eq!(
+            shown("/proc/12/cmdline", "/usr/bin/kubelet\0--config=/x\0--token=abc\0"),
+            "/usr/bin/kubelet\0--config=/x\0--token=redacted\0"
+        );
+        assert_eq!(
+            shown(
+                "/var/lib/kubelet/kubeadm-flags.env",
+                "KUBELET_KUBEADM_ARGS=\"--node-ip=10.0.0.1 --feature-gates=A=true\"\n"
+            ),
+            "KUBELET_KUBEADM_ARGS=\"--node-ip=redacted --feature-gates=A=true\"\n"
+        );
+    }
+
+    #[test]
+    fn other_processes_are_not_told_of() {
+        let mut archive = Archive::parse(
+            b"ccgpu-host 1\n-- dir /proc\n-- file /proc/1/comm\nsystemd\n-- file /proc/2/comm\nkubelet\n-- exists /proc/3\n",
+        )
+        .unwrap();
+        redact(&mut archive);
+        let text = archive.to_text();
+        assert!(!text.contains("systemd") && text.contains("kubelet"), "{text}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_redacted_without_panic(text: String) {
+            for path in ["/proc/cmdline", "/boot/grub/grub.cfg", "/x.json", "/var/lib/dpkg/status"] {
+                let _ = redacted(path, text.as_bytes());
+            }
+            let _ = yaml(&text);
+            let _ = json(&text);
+        }
+    }
+}

@@ -1,1 +1,190 @@
 //! What can be typed; no behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::host;
+
+/// Is this host fit to run NVIDIA confidential-container GPU workloads, and if not, why?
+#[derive(Debug, Parser)]
+#[command(
+    name = "ccgpu-node",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "\
+Exit codes of check:
+  0  ready
+  1  not ready: a required rule failed
+  2  usage, configuration or rule file error
+  3  cannot tell: a required rule could not be judged (often: not run as root)
+  4  ready only after a reboot"
+)]
+pub struct Cli {
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<When> for host::Colour {
+    fn from(when: When) -> Self {
+        match when {
+            When::Auto => Self::Auto,
+            When::Always => Self::Always,
+            When::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge a host: say whether it is fit, and if not, why and what to do.
+    Check(Check),
+    /// Print all facts of a host as JSON, each with where it was read.
+    Facts(Facts),
+    /// Write all that the facts read into one redacted file, for a bug report or a test.
+    Capture(Capture),
+    /// List, show and check rules.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page.
+    Man,
+}
+
+/// Which host is looked at.
+#[derive(Debug, Args)]
+pub struct Host {
+    /// Look at a machine's files below this directory, such as a mounted image.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "host")]
+    pub root: Option<PathBuf>,
+    /// Look at a captured host; - reads it from standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub host: Option<PathBuf>,
+    /// Vouch for a fact that cannot be read here, such as kubelet.version=1.34.2 (repeatable).
+    #[arg(long, value_name = "FACT=VALUE")]
+    pub assume: Vec<String>,
+}
+
+/// Which rules count.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Judge only these rules or groups; * stands for any text (repeatable, or separated by commas).
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave these rules or groups out.
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// Add a rule file to the built-in rules and to /etc/ccgpu-node/rules.d (repeatable).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub rules: Vec<PathBuf>,
+    /// Judge up to this stage of the deployment [default: what the host shows].
+    #[arg(long)]
+    pub stage: Option<Stage>,
+    /// Judge for this trusted execution environment [default: the CPU vendor's].
+    #[arg(long)]
+    pub tee: Option<Tee>,
+}
+
+/// A stage of the deployment; each holds the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Hardware, firmware, boot, drivers, kubelet.
+    Host,
+    /// Kata Containers installed.
+    Kata,
+    /// The GPU Operator has prepared the node.
+    Operator,
+    /// A confidential workload runs.
+    Workload,
+}
+
+/// A trusted execution environment of the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tee {
+    /// AMD SEV-SNP.
+    Snp,
+    /// Intel TDX.
+    Tdx,
+    /// Passthrough without confidential computing.
+    None,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub host: Host,
+    #[command(flatten)]
+    pub selection: Selection,
+    #[arg(long, default_value = "human")]
+    pub format: Format,
+    /// Show also what passed, and lists at full length.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Facts {
+    #[command(flatten)]
+    pub host: Host,
+    /// Print only facts and collections whose name starts so (repeatable).
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    pub only: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// Look at a machine's files below this directory.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "host")]
+    pub root: Option<PathBuf>,
+    /// Look at a captured host: redacts it once more.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub host: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// List all rules, in the order of their report.
+    List(RuleFiles),
+    /// Show a rule in full: what it wants, why, and what to do.
+    Show {
+        id: String,
+        #[command(flatten)]
+        files: RuleFiles,
+    },
+    /// Check rule files: all problems of each, with line and column.
+    Lint {
+        #[arg(required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of rule files, for editors.
+    Schema,
+}
+
+/// Rule files besides the built-in ones.
+#[derive(Debug, Args)]
+pub struct RuleFiles {
+    /// Add a rule file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub rules: Vec<PathBuf>,
+}

@@ -1,0 +1,74 @@
+//! Usage: what is refused, how, and with which exit code.
+
+use crate::program::{fixture, run};
+
+#[test]
+fn usage_errors_exit_with_2_and_print_no_report() {
+    for arguments in [
+        &["check", "--root", "/nowhere/at/all"][..],
+        &["check", "--only", "gpu-presnt"],
+        &["check", "--skip", "no-such-rule"],
+        &["check", "--assume", "kubelet.version"],
+        &["check", "--assume", "kubelet.versoin=1.34"],
+        &["check", "--assume", "kubelet.version=new"],
+        &["check", "--rules", "/nowhere.toml"],
+        &["check", "--stage", "moon"],
+        &["check", "--root", "/", "--host", "-"],
+        &["rules", "show", "gpu-presnt"],
+        &["frobnicate"],
+    ] {
+        let outcome = run(arguments);
+        assert_eq!(outcome.code, 2, "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "{arguments:?}");
+        assert!(!outcome.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_name_is_answered_with_the_nearest() {
+    let outcome = run(&["check", "--only", "gpu-presnt"]);
+    assert!(outcome.stderr.contains("gpu-present"), "{}", outcome.stderr);
+    let outcome = run(&["check", "--assume", "kubelet.versoin=1.34"]);
+    assert!(outcome.stderr.contains("kubelet.version"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_empty_selection_never_passes() {
+    let path = fixture("h100x8-nvswitch4-snp").display().to_string();
+    let outcome = run(&["check", "--host", &path, "--only", "kubelet", "--skip", "kubelet"]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stdout);
+}
+
+#[test]
+fn every_rule_is_listed_and_shown() {
+    let list = run(&["rules", "list"]);
+    assert_eq!(list.code, 0);
+    assert!(list.stdout.contains("gpu-present"), "{}", list.stdout);
+    let show = run(&["rules", "show", "gpu-present"]);
+    assert_eq!(show.code, 0);
+    assert!(show.stdout.contains("pci.gpu-count"), "{}", show.stdout);
+}
+
+#[test]
+fn completions_and_the_manual_are_generated() {
+    for shell in ["bash", "zsh", "fish"] {
+        let outcome = run(&["completions", shell]);
+        assert!(outcome.code == 0 && outcome.stdout.contains("ccgpu-node"), "{shell}");
+    }
+    assert!(run(&["man"]).stdout.contains(".TH"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    use std::io::Read as _;
+    let mut child = crate::program::command()
+        .args(["rules", "schema"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 1];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

@@ -1,3 +1,25 @@
 //! Parses, runs the command, prints an error's chain once, returns the exit code.
 
-fn main() {}
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use ccgpu_node::{cli::Cli, commands, exit::Exit};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match commands::run(Cli::parse()) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let mut message = format!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                message = format!("{message}: {error}");
+                cause = error.source();
+            }
+            // Nobody is left to be told that standard error is closed.
+            let _ = writeln!(std::io::stderr().lock(), "{}", commands::printable(&message));
+            Exit::Usage.into()
+        }
+    }
+}

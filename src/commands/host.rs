@@ -1,0 +1,52 @@
+//! Opens the host that the user named, with what the user vouches for.
+
+use std::path::Path;
+
+use super::CommandError;
+use crate::cli;
+use crate::facts::{Assumptions, Value, catalogue};
+use crate::host::{Root, Run};
+use crate::report::HostOrigin;
+
+/// A host that is open, and how its facts are to be taken.
+pub(super) struct Opened {
+    pub(super) root: Root,
+    pub(super) run: Run,
+    pub(super) origin: HostOrigin,
+}
+
+pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
+    let (root, origin) = match (root, captured) {
+        (Some(path), _) => (Root::directory(path)?, HostOrigin::Directory(path.display().to_string())),
+        (None, Some(path)) => (Root::captured(path)?, HostOrigin::Capture(path.display().to_string())),
+        (None, None) => (Root::live()?, HostOrigin::Live),
+    };
+    let run = Run::on(&root);
+    Ok(Opened { root, run, origin })
+}
+
+/// Understands `FACT=VALUE`, each checked against the catalogue.
+pub(super) fn assumptions(host: &cli::Host) -> Result<Assumptions, CommandError> {
+    let mut assumed = Assumptions::new();
+    for text in &host.assume {
+        let usage = |what: String| CommandError::Usage(format!("--assume {text}: {what}"));
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| usage("it reads FACT=VALUE".to_owned()))?;
+        let fact = catalogue::fact(name).ok_or_else(|| usage(unknown_fact(name)))?;
+        let value = Value::parse(value, fact.kind).map_err(|error| usage(error.to_string()))?;
+        if assumed.insert(fact.name, value).is_some() {
+            return Err(usage("the fact was assumed before".to_owned()));
+        }
+    }
+    Ok(assumed)
+}
+
+fn unknown_fact(name: &str) -> String {
+    let nearest = catalogue::facts().map(|fact| (strsim::osa_distance(name, fact.name), fact.name)).min();
+    match nearest {
+        Some((distance, near)) if distance <= name.len() / 3 => {
+            format!("there is no fact {name}; did you mean {near}?")
+        }
+        _ => format!("there is no fact {name}; `ccgpu-node facts` lists them"),
+    }
+}

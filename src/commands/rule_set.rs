@@ -1,0 +1,92 @@
+//! Finds the rule files: the built-in ones, those of this site, those named on the command line.
+
+use std::path::{Path, PathBuf};
+
+use super::CommandError;
+use crate::cli;
+use crate::host::{DEFAULT_CAP, Reading, Root};
+use crate::rules::{Catalogue, Filter, RuleFile, RuleSet, Stage, Tee};
+
+/// Where a site keeps its rules. It is always that of the machine that this program runs on: rules say
+/// what an operator wants, not what a host is.
+const SITE_DIRECTORY: &str = "/etc/ccgpu-node/rules.d";
+
+/// A rule file that was read.
+struct SiteFile {
+    name: String,
+    text: String,
+}
+
+/// The built-in rules with those of the site and of `--rules`.
+pub(super) fn load(catalogue: &Catalogue, more: &[PathBuf]) -> Result<RuleSet, CommandError> {
+    let mut files = site_files()?;
+    for path in more {
+        files.push(read(path)?);
+    }
+    let files: Vec<RuleFile<'_>> =
+        files.iter().map(|file| RuleFile { name: &file.name, text: &file.text }).collect();
+    Ok(RuleSet::with_site(catalogue, &files)?)
+}
+
+/// Checks each file beside the built-in rules, as `check` would use it.
+pub(super) fn lint(catalogue: &Catalogue, paths: &[PathBuf]) -> Result<(), CommandError> {
+    let files: Vec<SiteFile> = paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let files: Vec<RuleFile<'_>> =
+        files.iter().map(|file| RuleFile { name: &file.name, text: &file.text }).collect();
+    RuleSet::with_site(catalogue, &files)?;
+    Ok(())
+}
+
+fn site_files() -> Result<Vec<SiteFile>, CommandError> {
+    let names = match Root::live()?.list(SITE_DIRECTORY) {
+        Reading::Known(names) => names,
+        Reading::Absent => return Ok(Vec::new()),
+        Reading::Unreadable(cause) => {
+            return Err(CommandError::RuleDirectory { path: SITE_DIRECTORY, cause });
+        }
+    };
+    names
+        .iter()
+        .filter(|entry| entry.name.ends_with(".toml") && !entry.name.starts_with('.'))
+        .map(|entry| read(&Path::new(SITE_DIRECTORY).join(&entry.name)))
+        .collect()
+}
+
+fn read(path: &Path) -> Result<SiteFile, CommandError> {
+    let fail = |why: String| CommandError::RuleFile { path: path.to_owned(), why };
+    match Root::named_file(path, DEFAULT_CAP) {
+        Reading::Known(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(SiteFile { name: path.display().to_string(), text }),
+            Err(_) => Err(fail("it is not UTF-8".to_owned())),
+        },
+        Reading::Absent => Err(fail("no such file".to_owned())),
+        Reading::Unreadable(cause) => Err(fail(cause.to_string())),
+    }
+}
+
+impl From<&cli::Selection> for Filter {
+    fn from(selection: &cli::Selection) -> Self {
+        Self { only: selection.only.clone(), skip: selection.skip.clone() }
+    }
+}
+
+impl From<cli::Stage> for Stage {
+    fn from(stage: cli::Stage) -> Self {
+        match stage {
+            cli::Stage::Host => Self::Host,
+            cli::Stage::Kata => Self::Kata,
+            cli::Stage::Operator => Self::Operator,
+            cli::Stage::Workload => Self::Workload,
+        }
+    }
+}
+
+impl From<cli::Tee> for Tee {
+    fn from(tee: cli::Tee) -> Self {
+        match tee {
+            cli::Tee::Snp => Self::Snp,
+            cli::Tee::Tdx => Self::Tdx,
+            cli::Tee::None => Self::None,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! All facts of a host as JSON, version 1: for bug reports, scripts, and the comparison of hosts.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::facts::catalogue::{self, Evidence};
+use crate::facts::{Facts, Reading, Value};
+
+#[derive(Serialize)]
+struct Document {
+    format: &'static str,
+    version: u32,
+    facts: BTreeMap<&'static str, Entry>,
+    collections: BTreeMap<&'static str, Members>,
+}
+
+/// One fact. Exactly one of `value`, `absent` and `unreadable` is there.
+#[derive(Serialize)]
+struct Entry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Json>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    absent: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    assumed: bool,
+}
+
+#[derive(Serialize)]
+struct Members {
+    /// Why there may be more members than are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<String>,
+    members: Vec<Member>,
+}
+
+#[derive(Serialize)]
+struct Member {
+    subject: String,
+    facts: BTreeMap<&'static str, Entry>,
+}
+
+/// Integers, booleans and sets keep their form; the rest is text as a rule would write it.
+enum Json {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+    Set(Vec<String>),
+}
+
+impl Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(value) => to.serialize_bool(*value),
+            Self::Integer(value) => to.serialize_i64(*value),
+            Self::Text(value) => to.serialize_str(value),
+            Self::Set(members) => members.serialize(to),
+        }
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Bool(value) => Self::Bool(value),
+            Value::Integer(value) => Self::Integer(value),
+            Value::Set(members) => Self::Set(members.into_iter().collect()),
+            Value::Text(value) => Self::Text(value),
+            other @ (Value::Version(_) | Value::Duration(_)) => Self::Text(other.to_string()),
+        }
+    }
+}
+
+impl Entry {
+    fn of(evidence: Evidence, assumed: Option<&Value>) -> Self {
+        let (mut value, mut absent, mut unreadable) = (None, false, None);
+        match evidence.reading {
+            Reading::Known(known) => value = Some(known.into()),
+            Reading::Absent => absent = true,
+            Reading::Unreadable(cause) => unreadable = Some(cause.to_string()),
+        }
+        let counts = value.is_none() && assumed.is_some();
+        if counts {
+            value = assumed.cloned().map(Json::from);
+        }
+        Self {
+            value,
+            absent: absent && !counts,
+            unreadable: unreadable.filter(|_| !counts),
+            source: evidence.source.map(|source| source.to_string()),
+            note: evidence.note,
+            assumed: counts,
+        }
+    }
+}
+
+/// Writes the facts and collections whose names are wanted.
+pub fn render(facts: &Facts, wanted: impl Fn(&str) -> bool, out: &mut dyn Write) -> io::Result<()> {
+    let document = Document {
+        format: "ccgpu-node-facts",
+        version: 1,
+        facts: catalogue::facts()
+            .filter(|fact| wanted(fact.name))
+            .map(|fact| (fact.name, Entry::of((fact.read)(facts), facts.assumed.get(fact.name))))
+            .collect(),
+        collections: catalogue::collections()
+            .filter(|collection| wanted(collection.name))
+            .map(|collection| (collection.name, members(facts, collection)))
+            .collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    out.write_all(b"\n")
+}
+
+fn members(facts: &Facts, collection: &catalogue::Collection) -> Members {
+    let selection = (collection.select)(facts);
+    Members {
+        doubt: selection.doubt.map(|(cause, source)| format!("{source}: {cause}")),
+        members: selection
+            .subjects
+            .into_iter()
+            .map(|subject| Member {
+                facts: collection
+                    .facts
+                    .iter()
+                    .map(|fact| (fact.name, Entry::of((fact.read)(facts, subject.index), None)))
+                    .collect(),
+                subject: subject.label,
+            })
+            .collect(),
+    }
+}

@@ -87,6 +87,12 @@ impl GrubCfg {
         menu::read(text)
     }
 
+    /// The stand-in for a configuration that could not be read: no variable has a value that is known,
+    /// as long as the environment block is held back too.
+    pub fn unread() -> Self {
+        Self { variables: Variables { loads_env: true, ..Variables::default() }, ..Self::default() }
+    }
+
     /// The entries that boot Linux.
     pub fn entries(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| !item.is_submenu && !item.kernels.is_empty())

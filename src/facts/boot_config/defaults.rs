@@ -23,6 +23,23 @@ pub(super) struct Configured {
     pub(super) aborts: Option<Abort>,
 }
 
+impl Configured {
+    /// The whole line, for hosts on which nothing is generated from it.
+    pub(super) fn line(&self) -> Reading<Cmdline> {
+        if let Some(abort) = &self.aborts {
+            let (line, what) = (abort.at.line, abort.why.clone());
+            return Reading::Unreadable(Cause::NotDecidable { line, what });
+        }
+        // GRUB would put the value of a variable here.
+        if let Some(written) = self.tokens.iter().find(|written| written.token.starts_with('$')) {
+            let (line, what) = (written.source.line, written.token.clone());
+            return Reading::Unreadable(Cause::NotDecidable { line, what });
+        }
+        let tokens: Vec<&str> = self.tokens.iter().map(|written| written.token.as_str()).collect();
+        Reading::Known(Cmdline::parse(tokens.join(" ").as_bytes()))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfiguredToken {
     pub(super) token: String,

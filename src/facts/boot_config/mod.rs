@@ -59,17 +59,7 @@ impl BootConfig {
     ) -> Self {
         let places = Places { booted, configured: &configured, next: &next };
         let arguments = arguments::judge(places);
-        let written = configured.as_ref().and_then(|configured| match &configured.aborts {
-            Some(abort) => {
-                let (line, what) = (abort.at.line, abort.why.clone());
-                Reading::Unreadable(Cause::NotDecidable { line, what })
-            }
-            None => {
-                let tokens: Vec<&str> =
-                    configured.tokens.iter().map(|written| written.token.as_str()).collect();
-                Reading::Known(Cmdline::parse(tokens.join(" ").as_bytes()))
-            }
-        });
+        let written = configured.as_ref().and_then(Configured::line);
         Self { loader, loader_source, arguments, configured, next, written }
     }
 

@@ -97,27 +97,17 @@ impl Reader {
 
     fn add_item(&mut self, head: &[Word], is_submenu: bool) -> usize {
         let index = self.config.items.len();
-        let mut conditional = false;
-        let mut holder = None;
-        for (depth, frame) in self.stack.iter().enumerate().rev() {
-            match frame {
-                Frame::Submenu { .. } => {
-                    holder = Some(depth);
-                    break;
-                }
-                _ => conditional = true,
-            }
-        }
-        let (parent, place) = match holder.and_then(|depth| self.stack.get_mut(depth)) {
-            Some(Frame::Submenu { index, children }) => {
-                *children += 1;
-                (Some(*index), *children - 1)
-            }
-            _ => {
-                self.top += 1;
-                (None, self.top - 1)
-            }
+        let holder = self.stack.iter().rposition(|frame| matches!(frame, Frame::Submenu { .. }));
+        // Anything between it and the menu that holds it is a condition, a loop or a function.
+        let conditional = self.stack.len() > holder.map_or(0, |depth| depth + 1);
+        let submenu = holder.and_then(|depth| self.stack.get_mut(depth));
+        let (parent, siblings) = if let Some(Frame::Submenu { index, children }) = submenu {
+            (Some(*index), children)
+        } else {
+            (None, &mut self.top)
         };
+        let place = *siblings;
+        *siblings += 1;
         let words = head.get(1..).unwrap_or_default();
         self.config.items.push(Item {
             title: words.first().and_then(Word::literal).unwrap_or_default(),

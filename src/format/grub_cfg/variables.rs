@@ -229,9 +229,9 @@ impl Variables {
                             }
                         };
                         if *quoted {
-                            splitter.quoted(&value)
+                            splitter.quoted(&value);
                         } else {
-                            splitter.split(&value)
+                            splitter.split(&value);
                         }
                         if splitter.length > LIMIT {
                             return Expanded::Unknown(name.clone());

@@ -1,1 +1,168 @@
-//! What was judged, and how it is shown.
+//! What was judged, and how it is shown. The types here are facts about a judgement; words for people
+//! are in [`human`] and a stable form for programs is in [`json`].
+
+mod harmless;
+pub mod human;
+pub mod json;
+mod page;
+mod verdict;
+mod visible;
+
+use std::sync::Arc;
+
+use crate::facts::catalogue::Collection;
+use crate::facts::{Cause, Source, Value};
+use crate::rules::{Advice, Offending, Platform, Rule, Severity, Test};
+pub use verdict::{Counts, Verdict};
+
+/// A host and how it was judged.
+#[derive(Debug)]
+pub struct Report {
+    pub header: Header,
+    /// From cause to effect.
+    pub results: Vec<RuleResult>,
+    pub verdict: Verdict,
+}
+
+impl Report {
+    pub fn new(header: Header, results: Vec<RuleResult>) -> Self {
+        let verdict = Verdict::of(&results);
+        Self { header, results, verdict }
+    }
+
+    /// The rules of a severity that ended in a status, in order.
+    pub fn with(&self, severity: Severity, status: Status) -> impl Iterator<Item = &RuleResult> {
+        self.results.iter().filter(move |result| result.is(severity, status))
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts::of(&self.results)
+    }
+}
+
+/// What was judged, as what, and why as that. All texts may come from the host.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// What the host calls itself.
+    pub host: String,
+    pub os: Option<String>,
+    pub kernel: Option<String>,
+    pub cpu: Option<String>,
+    /// `bare metal`, or the hypervisor that it runs on.
+    pub virtualization: Option<String>,
+    /// One line: how many of which.
+    pub gpus: Option<String>,
+    pub platform: Platform,
+    pub stage_why: String,
+    pub tee_why: String,
+    pub origin: HostOrigin,
+}
+
+/// Where the facts come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostOrigin {
+    /// This machine, now.
+    Live,
+    /// A directory that stands for a host's root.
+    Directory(String),
+    /// A captured host.
+    Capture(String),
+}
+
+crate::rules::words! {
+    /// How judging a rule ended.
+    Status {
+        /// All is as wanted, for at least one thing looked at.
+        Pass = "pass",
+        /// Something is not as wanted.
+        Fail = "fail",
+        /// It could not be told; never good.
+        Unknown = "unknown",
+        /// The rule is not about this host, or there is nothing that it is about.
+        NotApplicable = "not-applicable",
+        /// Not judged, because a rule that it needs did not pass.
+        Blocked = "blocked",
+    }
+}
+
+/// How one rule was judged.
+#[derive(Debug)]
+pub struct RuleResult {
+    pub rule: Arc<Rule>,
+    pub status: Status,
+    /// How many members of a collection the rule looked at; 1 for a rule about the host.
+    pub subjects: usize,
+    pub findings: Vec<Finding>,
+    /// The rules at the root of what blocks this one.
+    pub blocked_by: Vec<Arc<Rule>>,
+    /// Places in the rule's advice: what a person must do.
+    pub advice: Vec<usize>,
+}
+
+impl RuleResult {
+    pub fn is(&self, severity: Severity, status: Status) -> bool {
+        self.rule.severity == severity && self.status == status
+    }
+
+    pub fn advice(&self) -> impl Iterator<Item = &Advice> {
+        self.advice.iter().filter_map(|place| self.rule.advice.get(*place))
+    }
+}
+
+/// What was found where one looked once.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What a person calls the member that it is about; `None` for the host.
+    pub subject: Option<Arc<str>>,
+    pub about: About,
+    /// Pass, fail, unknown or not-applicable.
+    pub outcome: Status,
+    pub found: Found,
+    pub source: Option<Source>,
+    /// What makes the value plain.
+    pub note: Option<String>,
+    /// The user vouched for the value; the host does not show it.
+    pub assumed: bool,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// Something that a rule expects.
+    Expectation(Arc<Test>),
+    /// Something that decides whether a rule, a case or a member is judged at all.
+    Condition(Arc<Test>),
+    /// Which members there are.
+    Members(&'static Collection),
+    /// Which TEE the host is for.
+    Tee,
+}
+
+impl About {
+    /// The name of the fact or the collection.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Expectation(test) | Self::Condition(test) => test.fact.name(),
+            Self::Members(collection) => collection.name,
+            Self::Tee => "tee",
+        }
+    }
+
+    /// What the fact was compared with.
+    pub fn test(&self) -> Option<&Test> {
+        match self {
+            Self::Expectation(test) | Self::Condition(test) => Some(test),
+            Self::Members(_) | Self::Tee => None,
+        }
+    }
+}
+
+/// What one found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Value(Value),
+    /// The members that decide about a set.
+    Members(Offending),
+    Absent,
+    Unreadable(Cause),
+}

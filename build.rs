@@ -1,0 +1,83 @@
+//! Turns the built-in rule files into constants: parsing TOML at each start would take longer than
+//! reading the host. Only the syntax is checked here; what the rules mean is checked by the loader.
+#![expect(clippy::disallowed_methods, reason = "a build script reads the source tree, not a host")]
+
+#[path = "src/rules/document.rs"]
+mod document;
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use document::{Entry, Item, Node, Position};
+
+/// From cause to effect: rules are judged and shown in this order.
+const FILES: [&str; 8] = [
+    "rules/platform.toml",
+    "rules/cmdline.toml",
+    "rules/iommu.toml",
+    "rules/tee.toml",
+    "rules/pci.toml",
+    "rules/drivers.toml",
+    "rules/vfio.toml",
+    "rules/kubelet.toml",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut code = String::from("pub(super) const FILES: &[(&str, Item)] = &[\n");
+    for file in FILES {
+        println!("cargo::rerun-if-changed={file}");
+        let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        let (root, errors) = document::parse(&text);
+        if let Some(error) = errors.first() {
+            let Position { line, column } = error.at;
+            return Err(format!("{file}:{line}:{column}: {}", error.message).into());
+        }
+        write!(code, "({file:?}, ")?;
+        write_item(&mut code, &root)?;
+        code.push_str("),\n");
+    }
+    code.push_str("];\n");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    fs::write(out.join("builtin_rules.rs"), code)?;
+    println!("cargo::rerun-if-changed=src/rules/document.rs");
+    Ok(())
+}
+
+fn write_item(code: &mut String, item: &Item) -> std::fmt::Result {
+    code.push_str("Item { at: ");
+    write_position(code, item.at)?;
+    code.push_str(", node: ");
+    match &item.node {
+        Node::Text(text) => write!(code, "Node::Text(Cow::Borrowed({text:?}))")?,
+        Node::Integer(value) => write!(code, "Node::Integer({value})")?,
+        Node::Bool(value) => write!(code, "Node::Bool({value})")?,
+        Node::Other(_) => write!(code, "Node::Other({:?})", item.node.kind())?,
+        Node::Array(items) => {
+            code.push_str("Node::Array(Cow::Borrowed(&[");
+            for item in items.iter() {
+                write_item(code, item)?;
+                code.push_str(", ");
+            }
+            code.push_str("]))");
+        }
+        Node::Table(entries) => {
+            code.push_str("Node::Table(Cow::Borrowed(&[");
+            for Entry { key, at, value } in entries.iter() {
+                write!(code, "Entry {{ key: Cow::Borrowed({key:?}), at: ")?;
+                write_position(code, *at)?;
+                code.push_str(", value: ");
+                write_item(code, value)?;
+                code.push_str(" }, ");
+            }
+            code.push_str("]))");
+        }
+    }
+    code.push_str(" }");
+    Ok(())
+}
+
+fn write_position(code: &mut String, Position { line, column }: Position) -> std::fmt::Result {
+    write!(code, "Position {{ line: {line}, column: {column} }}")
+}

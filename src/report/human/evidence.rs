@@ -1,0 +1,197 @@
+//! Findings in words: what was found, what was wanted, where it stands. Findings that say the same of
+//! many members are said once.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io;
+
+use super::LISTED;
+use crate::facts::Source;
+use crate::report::page::{Ink, Look, Margin, Page};
+use crate::report::{About, Finding, Found, Status};
+use crate::rules::{Offending, Spoken};
+
+/// Findings that differ only in whom they are about and where they were read.
+pub(super) struct Fold<'r> {
+    pub(super) first: &'r Finding,
+    pub(super) subjects: Vec<&'r str>,
+    sources: Vec<&'r Source>,
+}
+
+/// How many folds are looked at for a like one, so that many unlike findings take no more than their
+/// number of steps.
+const LOOKED_BACK: usize = 64;
+
+/// Folds findings, in the order in which each thing was first said.
+pub(super) fn fold<'r>(findings: impl IntoIterator<Item = &'r Finding>) -> Vec<Fold<'r>> {
+    let mut folds: Vec<Fold<'r>> = Vec::new();
+    for finding in findings {
+        let near = folds.len().saturating_sub(LOOKED_BACK);
+        let same = folds[near..].iter().rposition(|fold| say_the_same(fold.first, finding));
+        let place = match same.map(|place| near + place) {
+            Some(place) => place,
+            None => {
+                folds.push(Fold { first: finding, subjects: Vec::new(), sources: Vec::new() });
+                folds.len() - 1
+            }
+        };
+        let fold = &mut folds[place];
+        fold.subjects.extend(finding.subject.as_deref());
+        fold.sources.extend(&finding.source);
+    }
+    for fold in &mut folds {
+        fold.sources.dedup();
+    }
+    folds
+}
+
+fn say_the_same(one: &Finding, other: &Finding) -> bool {
+    let same_test = match (one.about.test(), other.about.test()) {
+        (Some(one), Some(other)) => std::ptr::eq(one, other),
+        (None, None) => one.about.name() == other.about.name(),
+        _ => false,
+    };
+    same_test
+        && one.outcome == other.outcome
+        && one.found == other.found
+        && one.note == other.note
+        && one.assumed == other.assumed
+}
+
+/// Writes one fold: what, whom, where.
+pub(super) fn write(
+    page: &mut Page<'_>,
+    margin: Margin,
+    label: &str,
+    fold: &Fold<'_>,
+    item: &str,
+    look: Look,
+) -> io::Result<()> {
+    let finding = fold.first;
+    let ink = match finding.outcome {
+        Status::Fail => Ink::Bad,
+        Status::Unknown => Ink::Unsure,
+        _ => Ink::Good,
+    };
+    let subject = match fold.subjects.as_slice() {
+        [only] => format!("{only}: "),
+        _ => String::new(),
+    };
+    let (lead, found, tail) = sentence(finding, look);
+    let lead = format!("{subject}{lead}");
+    page.entry(margin, label, &[(Ink::Plain, &lead), (ink, &found), (Ink::Plain, &tail)])?;
+    if let subjects @ [_, _, ..] = fold.subjects.as_slice() {
+        let all = list(subjects.iter(), limit(look));
+        let text = format!("{} {}: {all}", subjects.len(), plural(item));
+        page.entry(margin, "", &[(Ink::Plain, &text)])?;
+    }
+    if let Some(note) = &finding.note {
+        page.entry(margin, "", &[(Ink::Plain, note)])?;
+    }
+    match fold.sources.as_slice() {
+        [] => Ok(()),
+        [only] => page.entry(margin, "", &[(Ink::Faint, &format!("read from {only}"))]),
+        all if look.verbose => {
+            let text = format!("read from {}", list(all.iter(), usize::MAX));
+            page.entry(margin, "", &[(Ink::Faint, &text)])
+        }
+        [first, others @ ..] => {
+            let text = format!("read from {first} and {} more", others.len());
+            page.entry(margin, "", &[(Ink::Faint, &text)])
+        }
+    }
+}
+
+fn limit(look: Look) -> usize {
+    if look.verbose { usize::MAX } else { LISTED }
+}
+
+/// A sentence in three parts; the middle one is what to look at.
+fn sentence(finding: &Finding, look: Look) -> (String, String, String) {
+    let name = finding.about.name();
+    let wanted = finding.about.test().map(|test| test.operator.to_string()).unwrap_or_default();
+    match (&finding.about, &finding.found) {
+        (About::Members(collection), Found::Unreadable(cause)) => (
+            format!("which {} there are ", plural(collection.item)),
+            "cannot be told".to_owned(),
+            format!(": {cause}"),
+        ),
+        (About::Condition(_), Found::Unreadable(cause)) => (
+            format!("whether this is required depends on {name}, which "),
+            "cannot be told".to_owned(),
+            format!(": {cause}"),
+        ),
+        (_, Found::Unreadable(cause)) if wanted.is_empty() => {
+            (format!("{name} "), "cannot be told".to_owned(), format!(": {cause}"))
+        }
+        (_, Found::Unreadable(cause)) => {
+            (format!("{name} "), "cannot be told".to_owned(), format!(": {cause}; wanted {wanted}"))
+        }
+        (_, found) => {
+            let assumed = if finding.assumed { " (assumed, not read)" } else { "" };
+            let tail = match finding.outcome {
+                Status::Fail => format!("{assumed}, wanted {wanted}"),
+                _ => assumed.to_owned(),
+            };
+            (format!("{name} "), what_is(found, look), tail)
+        }
+    }
+}
+
+/// A finding on one line, for what passed.
+pub(super) fn brief(finding: &Finding) -> String {
+    let assumed = if finding.assumed { " (assumed)" } else { "" };
+    format!("{} {}{assumed}", finding.about.name(), what_is(&finding.found, Look::default()))
+}
+
+fn what_is(found: &Found, look: Look) -> String {
+    match found {
+        Found::Value(value) => format!("is {}", shortened(&Spoken(value).to_string(), look)),
+        Found::Members(Offending::Missing(none)) if none.is_empty() => "has all wanted".to_owned(),
+        Found::Members(Offending::Missing(members)) => {
+            format!("lacks {}", list(members.iter(), limit(look)))
+        }
+        Found::Members(Offending::Present(none)) if none.is_empty() => {
+            "has none of the unwanted".to_owned()
+        }
+        Found::Members(Offending::Present(members)) => {
+            format!("has {}", list(members.iter(), limit(look)))
+        }
+        Found::Absent => "is absent".to_owned(),
+        Found::Unreadable(cause) => format!("cannot be told: {cause}"),
+    }
+}
+
+/// Longer values are cut: a command line can have thousands of characters.
+const LONGEST: usize = 300;
+
+fn shortened(text: &str, look: Look) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) if !look.verbose => Cow::Owned(format!("{}...", &text[..end])),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Members between commas, cut at a limit.
+pub(super) fn list<T: Display>(items: impl ExactSizeIterator<Item = T>, limit: usize) -> String {
+    let left_out = items.len().saturating_sub(limit);
+    // "and 1 more" takes the place of the one.
+    let shown = if left_out <= 1 { items.len() } else { limit };
+    let rest = items.len() - shown;
+    let shown: Vec<String> = items.take(shown).map(|item| item.to_string()).collect();
+    match rest {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// More than one of a thing: `GPUs`, `NVSwitches`, `boot entries`.
+pub(super) fn plural(item: &str) -> String {
+    match item {
+        _ if item.ends_with("ch") || item.ends_with('s') || item.ends_with('x') => {
+            format!("{item}es")
+        }
+        _ if item.ends_with("ry") => format!("{}ies", item.trim_end_matches('y')),
+        _ => format!("{item}s"),
+    }
+}

@@ -1,0 +1,88 @@
+//! The report for a person at a terminal: what is wrong first, in the order of causes, each with why it
+//! matters and what to do; then the verdict, which is the last line one sees.
+
+mod evidence;
+mod result;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use super::page::{Ink, Margin, Page};
+use super::{Header, HostOrigin, Report, RuleResult, Status};
+use crate::rules::Severity;
+
+pub use super::page::Look;
+
+/// How many members of a list are shown, unless all are asked for.
+const LISTED: usize = 5;
+
+/// Writes the whole report.
+pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Page::new(out, look);
+    header(&mut page, &report.header)?;
+    let of = |severity, status| report.with(severity, status);
+    let wrong = of(Severity::Required, Status::Fail)
+        .chain(of(Severity::Required, Status::Unknown))
+        .chain(of(Severity::Recommended, Status::Fail))
+        .chain(of(Severity::Recommended, Status::Unknown))
+        .chain(of(Severity::Info, Status::Fail))
+        .chain(of(Severity::Info, Status::Unknown));
+    for result in wrong {
+        page.blank()?;
+        result::block(&mut page, report, result, look)?;
+    }
+    result::held_up_by_unshown(&mut page, report)?;
+    if look.verbose {
+        quiet(&mut page, report)?;
+    }
+    page.blank()?;
+    summary::write(&mut page, report, look)
+}
+
+const HEADER: Margin = Margin { indent: 2, label: 9 };
+
+fn header(page: &mut Page<'_>, header: &Header) -> io::Result<()> {
+    page.wrapped(0, 2, &[(Ink::Strong, &header.host)])?;
+    let kernel = header.kernel.as_deref().map(|kernel| format!("kernel {kernel}"));
+    let system = [header.os.as_deref(), kernel.as_deref(), header.virtualization.as_deref()];
+    let system: Vec<&str> = system.into_iter().flatten().collect();
+    let mut line = |label: &str, text: &str| page.entry(HEADER, label, &[(Ink::Plain, text)]);
+    if !system.is_empty() {
+        line("system", &system.join(", "))?;
+    }
+    if let Some(cpu) = &header.cpu {
+        line("cpu", cpu)?;
+    }
+    if let Some(gpus) = &header.gpus {
+        line("gpus", gpus)?;
+    }
+    line("stage", &because(header.platform.stage.to_string(), &header.stage_why))?;
+    let tee = header.platform.tee.map_or("not known".to_owned(), |tee| tee.to_string());
+    line("tee", &because(tee, &header.tee_why))?;
+    match &header.origin {
+        HostOrigin::Live => Ok(()),
+        HostOrigin::Directory(path) => line("read", &format!("from {path}, not from this machine")),
+        HostOrigin::Capture(path) => line("read", &format!("from {path}, a captured host")),
+    }
+}
+
+fn because(what: String, why: &str) -> String {
+    if why.is_empty() { what } else { format!("{what} ({why})") }
+}
+
+/// What is as it should be, or not about this host: a line each.
+fn quiet(page: &mut Page<'_>, report: &Report) -> io::Result<()> {
+    for status in [Status::Pass, Status::NotApplicable] {
+        let results: Vec<&RuleResult> =
+            report.results.iter().filter(|result| result.status == status).collect();
+        if !results.is_empty() {
+            page.blank()?;
+        }
+        for result in results {
+            result::line(page, report, result)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! One rule of the report: a block for what is wrong, a line for what is not.
+
+use std::io;
+
+use super::evidence::{self, Fold, brief, fold, list, plural};
+use crate::report::page::{Ink, Look, Margin, Page};
+use crate::report::{Report, RuleResult, Status};
+use crate::rules::Severity;
+
+const BODY: Margin = Margin { indent: 4, label: 8 };
+
+/// How many different findings of a rule are shown, unless all are asked for.
+const SAID: usize = 8;
+
+/// The first word, which says how bad it is.
+fn word(result: &RuleResult) -> (Ink, &'static str) {
+    match (result.status, result.rule.severity) {
+        (Status::Fail, Severity::Required) => (Ink::Bad, "FAIL"),
+        (Status::Fail, Severity::Recommended) => (Ink::Advised, "WARN"),
+        (Status::Fail, Severity::Info) => (Ink::Command, "NOTE"),
+        (Status::Unknown, _) => (Ink::Unsure, "UNKNOWN"),
+        (Status::Pass, _) => (Ink::Good, "PASS"),
+        (Status::NotApplicable, _) => (Ink::Faint, "N/A "),
+        (Status::Blocked, _) => (Ink::Faint, "WAIT"),
+    }
+}
+
+/// What is wrong, why it matters, what to do.
+pub(super) fn block(
+    page: &mut Page<'_>,
+    report: &Report,
+    result: &RuleResult,
+    look: Look,
+) -> io::Result<()> {
+    let rule = &result.rule;
+    let (ink, word) = word(result);
+    let title = match result.status {
+        Status::Unknown => format!(": cannot tell whether {}", rule.title),
+        _ => format!(": {}", rule.title),
+    };
+    let head = [(ink, word), (Ink::Plain, "  "), (Ink::Strong, &*rule.id), (Ink::Plain, &title)];
+    page.wrapped(0, BODY.indent, &head)?;
+    findings(page, result, look)?;
+    if result.status == Status::Fail || look.verbose {
+        page.labelled(BODY, "why", &rule.why)?;
+    }
+    if let Some(symptom) = &rule.symptom {
+        page.labelled(BODY, "later", symptom)?;
+    }
+    for advice in result.advice() {
+        page.labelled(BODY, "do", &advice.text)?;
+        for line in advice.command.iter().flat_map(|command| command.trim().lines()) {
+            let indent = BODY.indent + BODY.label;
+            page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
+        }
+    }
+    let held_up = held_up_by(report, &rule.id);
+    if !held_up.is_empty() {
+        let text = format!("{} (not judged until this is right)", list(held_up.iter(), usize::MAX));
+        page.entry(BODY, "holds up", &[(Ink::Plain, &text)])?;
+    }
+    if look.verbose {
+        for address in &rule.docs {
+            page.entry(BODY, "docs", &[(Ink::Faint, address)])?;
+        }
+    }
+    if let Some(change) = &rule.overridden {
+        let text = format!("severity set by {}: {}", change.origin.file, change.reason);
+        page.entry(BODY, "site", &[(Ink::Faint, &text)])?;
+    }
+    Ok(())
+}
+
+fn findings(page: &mut Page<'_>, result: &RuleResult, look: Look) -> io::Result<()> {
+    let item = result.rule.each.as_ref().map_or("", |each| each.collection.item);
+    let is_wrong = |outcome| matches!(outcome, Status::Fail | Status::Unknown);
+    let wrong: Vec<Fold<'_>> =
+        fold(result.findings.iter().filter(|finding| is_wrong(finding.outcome)));
+    let mut label = "found";
+    let said = if look.verbose { wrong.len() } else { wrong.len().min(SAID) };
+    for fold in &wrong[..said] {
+        evidence::write(page, BODY, label, fold, item, look)?;
+        label = "";
+    }
+    if said < wrong.len() {
+        let text = format!("and {} more; -v shows them", wrong.len() - said);
+        page.entry(BODY, "", &[(Ink::Faint, &text)])?;
+    }
+    let mut affected: Vec<&str> =
+        wrong.iter().flat_map(|fold| fold.subjects.iter().copied()).collect();
+    affected.sort_unstable();
+    affected.dedup();
+    let others = result.subjects.saturating_sub(affected.len());
+    if others > 0 && result.rule.each.is_some() {
+        let text = match others {
+            1 => format!("1 other {item} is as wanted"),
+            _ => format!("{others} other {} are as wanted", plural(item)),
+        };
+        page.entry(BODY, label, &[(Ink::Faint, &text)])?;
+    }
+    Ok(())
+}
+
+/// The shown rules that wait for one.
+fn held_up_by<'r>(report: &'r Report, id: &str) -> Vec<&'r str> {
+    let waits = |result: &&RuleResult| result.blocked_by.iter().any(|root| &*root.id == id);
+    report.results.iter().filter(waits).map(|result| &*result.rule.id).collect()
+}
+
+/// What waits for rules that are not shown: said once for each of them.
+pub(super) fn held_up_by_unshown(page: &mut Page<'_>, report: &Report) -> io::Result<()> {
+    let mut said: Vec<&str> = Vec::new();
+    for root in report.results.iter().flat_map(|result| &result.blocked_by) {
+        let shown = report.results.iter().any(|result| result.rule.id == root.id);
+        if shown || said.contains(&&*root.id) {
+            continue;
+        }
+        said.push(&root.id);
+        let waiting = list(held_up_by(report, &root.id).iter(), usize::MAX);
+        let tail = format!(", which was left out but did not pass: {waiting}");
+        page.blank()?;
+        page.wrapped(
+            0,
+            BODY.indent,
+            &[
+                (Ink::Unsure, "WAIT"),
+                (Ink::Plain, "  not judged because of "),
+                (Ink::Strong, &root.id),
+                (Ink::Plain, &tail),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// A rule that asks for no attention.
+pub(super) fn line(page: &mut Page<'_>, report: &Report, result: &RuleResult) -> io::Result<()> {
+    let rule = &result.rule;
+    let (ink, word) = word(result);
+    let (what, evidence) = match result.status {
+        Status::Pass => (rule.good.as_deref().unwrap_or("as wanted"), passed(result)),
+        _ => ("not about this host", not_concerned(report, result)),
+    };
+    let what = format!(": {what} ");
+    page.wrapped(
+        0,
+        6,
+        &[
+            (ink, word),
+            (Ink::Plain, "  "),
+            (Ink::Strong, &rule.id),
+            (Ink::Plain, &what),
+            (Ink::Faint, &evidence),
+        ],
+    )
+}
+
+fn passed(result: &RuleResult) -> String {
+    let folds = fold(result.findings.iter().filter(|finding| finding.outcome == Status::Pass));
+    let said: Vec<String> = folds.iter().map(|fold| brief(fold.first)).collect();
+    match &result.rule.each {
+        Some(each) if result.subjects == 1 => {
+            let label = result.findings.iter().find_map(|finding| finding.subject.as_deref());
+            format!("({}: {})", label.unwrap_or(each.collection.item), list(said.iter(), 3))
+        }
+        Some(each) => {
+            let items = plural(each.collection.item);
+            format!("({} {items}: {})", result.subjects, list(said.iter(), 3))
+        }
+        None => format!("({})", list(said.iter(), 3)),
+    }
+}
+
+fn not_concerned(report: &Report, result: &RuleResult) -> String {
+    let rule = &result.rule;
+    match (report.header.platform.tee, &rule.each) {
+        (Some(tee), _) if !rule.tees.contains(&tee) => {
+            format!("(only for {})", list(rule.tees.iter(), usize::MAX))
+        }
+        (_, Some(each)) if result.subjects == 0 && rule.applies.is_empty() => {
+            format!("(no {} that it asks about)", each.collection.item)
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,111 @@
+//! The last lines: ready or not, in numbers, and what to do about what could not be read.
+
+use std::io;
+
+use super::evidence::list;
+use crate::facts::Cause;
+use crate::report::page::{Ink, Look, Page};
+use crate::report::{Found, HostOrigin, Report, RuleResult, Status, Verdict};
+use crate::rules::Severity;
+
+pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Result<()> {
+    let (ink, word) = match report.verdict {
+        Verdict::Ready => (Ink::Good, "READY"),
+        Verdict::NotReady => (Ink::Bad, "NOT READY"),
+        Verdict::RebootRequired => (Ink::Advised, "READY AFTER A REBOOT"),
+        Verdict::CannotTell => (Ink::Unsure, "CANNOT TELL"),
+    };
+    let answer = format!(": {}", answer(report));
+    page.wrapped(0, 2, &[(ink, word), (Ink::Plain, &answer)])?;
+    page.wrapped(2, 2, &[(Ink::Faint, &numbers(report))])?;
+    if report.results.iter().any(lacks_permission) {
+        let hint = match report.header.origin {
+            HostOrigin::Live => "Some of it may only be read by root: run it again with sudo.",
+            HostOrigin::Directory(_) | HostOrigin::Capture(_) => {
+                "Some files may not be read by this user: run it again as one who may."
+            }
+        };
+        page.wrapped(2, 2, &[(Ink::Strong, hint)])?;
+    }
+    let assumed = assumptions(report);
+    if !assumed.is_empty() {
+        let text = format!(
+            "This rests on what was assumed and not read: {}.",
+            list(assumed.iter(), usize::MAX)
+        );
+        page.wrapped(2, 2, &[(Ink::Advised, &text)])?;
+    }
+    if !look.verbose {
+        page.wrapped(2, 2, &[(Ink::Faint, "-v shows all that was looked at.")])?;
+    }
+    Ok(())
+}
+
+fn answer(report: &Report) -> String {
+    let required = |status| report.with(Severity::Required, status).count();
+    let (failed, unknown) = (required(Status::Fail), required(Status::Unknown));
+    let (waiting, passed) = (required(Status::Blocked), required(Status::Pass));
+    let mut said = Vec::new();
+    match failed {
+        0 => {}
+        1 => said.push("1 required rule fails".to_owned()),
+        many => said.push(format!("{many} required rules fail")),
+    }
+    match (unknown, failed) {
+        (0, _) => {}
+        (1, 0) => said.push("1 required rule could not be judged".to_owned()),
+        (many, 0) => said.push(format!("{many} required rules could not be judged")),
+        (many, _) => said.push(format!("{many} could not be judged")),
+    }
+    match (waiting, said.is_empty()) {
+        (0, _) => {}
+        (1, true) => said.push("1 required rule waits for another that did not pass".to_owned()),
+        (many, true) => {
+            said.push(format!("{many} required rules wait for others that did not pass"));
+        }
+        (1, false) => said.push("1 waits for them".to_owned()),
+        (many, false) => said.push(format!("{many} wait for them")),
+    }
+    if said.is_empty() {
+        return match passed {
+            0 => "none of the rules judged is required, so they answer nothing".to_owned(),
+            1 => "the 1 required rule about this host passes".to_owned(),
+            many => format!("all {many} required rules about this host pass"),
+        };
+    }
+    format!("{}.", list(said.iter(), usize::MAX)).trim_end_matches('.').to_owned()
+}
+
+fn numbers(report: &Report) -> String {
+    let counts = report.counts();
+    let parts = [
+        (counts.pass, "passed"),
+        (counts.fail, "failed"),
+        (counts.unknown, "unknown"),
+        (counts.blocked, "waiting"),
+        (counts.not_applicable, "not about this host"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let total = report.results.len();
+    let rules = if total == 1 { "rule" } else { "rules" };
+    let exit = report.verdict.exit() as u8;
+    format!("{total} {rules}: {}; exit code {exit}", parts.join(", "))
+}
+
+fn lacks_permission(result: &RuleResult) -> bool {
+    let denied = |found: &Found| *found == Found::Unreadable(Cause::Permission);
+    result.findings.iter().any(|finding| denied(&finding.found))
+}
+
+fn assumptions(report: &Report) -> Vec<&'static str> {
+    let findings = report.results.iter().flat_map(|result| &result.findings);
+    let mut names: Vec<&'static str> =
+        findings.filter(|finding| finding.assumed).map(|finding| finding.about.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

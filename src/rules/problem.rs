@@ -1,0 +1,127 @@
+//! What is wrong with rule files: all of it at once, each with its place and the nearest valid name.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use super::document::Position;
+
+/// One thing that is wrong in a rule file. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    pub file: Arc<str>,
+    pub line: u32,
+    pub column: u32,
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, message } = self;
+        write!(out, "{file}:{line}:{column}: {message}")
+    }
+}
+
+/// Every problem of the rule files, by file and place. A rule set with one of them is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadError {
+    pub problems: Vec<Problem>,
+}
+
+impl std::error::Error for LoadError {}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [only] => write!(out, "the rules are wrong: {only}"),
+            all => {
+                write!(out, "the rules are wrong in {} places:", all.len())?;
+                all.iter().try_for_each(|problem| write!(out, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+/// Collects the problems of one file while it is walked.
+pub(super) struct Problems {
+    pub(super) file: Arc<str>,
+    /// The file is not all TOML: what seems to be missing may stand in the part not understood.
+    pub(super) partial: bool,
+    list: RefCell<Vec<Problem>>,
+}
+
+impl Problems {
+    pub(super) fn of(file: &str) -> Self {
+        Self { file: file.into(), partial: false, list: RefCell::default() }
+    }
+
+    pub(super) fn add(&self, at: Position, message: impl Into<String>) {
+        self.list.borrow_mut().push(Problem {
+            file: Arc::clone(&self.file),
+            line: at.line,
+            column: at.column,
+            message: message.into(),
+        });
+    }
+
+    /// Something that should be there and is not.
+    pub(super) fn missing(&self, at: Position, message: impl Into<String>) {
+        if !self.partial {
+            self.add(at, message);
+        }
+    }
+
+    /// A name that is none of those that could stand here.
+    pub(super) fn unknown<'n>(
+        &self,
+        at: Position,
+        what: &str,
+        name: &str,
+        valid: impl IntoIterator<Item = &'n str>,
+    ) {
+        self.add(at, format!("unknown {what} `{name}`{}", Hint::nearest(name, valid)));
+    }
+
+    pub(super) fn into_list(self) -> Vec<Problem> {
+        self.list.into_inner()
+    }
+}
+
+/// What a misspelt name probably means, as the end of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hint<'n> {
+    Nearest(&'n str),
+    OneOf(Vec<&'n str>),
+    Nothing,
+}
+
+/// Up to this many valid names are listed when none is near.
+const LISTED: usize = 9;
+
+/// Comparing takes time in the square of the length, and no valid name is nearly so long.
+const LONGEST: usize = 80;
+
+impl<'n> Hint<'n> {
+    pub(super) fn nearest(name: &str, valid: impl IntoIterator<Item = &'n str>) -> Self {
+        let valid: Vec<&str> = valid.into_iter().collect();
+        let allowed = (name.len() / 3).max(1);
+        let near = (name.len() <= LONGEST)
+            .then(|| valid.iter().map(|each| (strsim::osa_distance(name, each), *each)).min())
+            .flatten();
+        match near {
+            Some((distance, each)) if distance <= allowed => Self::Nearest(each),
+            _ if valid.is_empty() || valid.len() > LISTED => Self::Nothing,
+            _ => Self::OneOf(valid),
+        }
+    }
+}
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nearest(name) => write!(out, "; did you mean `{name}`?"),
+            Self::OneOf(names) => write!(out, "; it can be {}", names.join(", ")),
+            Self::Nothing => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A rule, checked: every name in it exists and every comparison is of like with like.
+
+use std::sync::Arc;
+
+use super::test::Test;
+use super::words::{Group, Severity, Stage, Tee};
+use crate::facts::Needs;
+use crate::facts::catalogue::Collection;
+
+/// What is required of a host, why, and what to do when it is not so.
+#[derive(Debug)]
+pub struct Rule {
+    /// Kebab-case; it names the thing that is judged.
+    pub id: Box<str>,
+    /// What is wrong when the rule fails.
+    pub title: String,
+    /// What is right when it passes.
+    pub good: Option<String>,
+    /// As the site has it.
+    pub severity: Severity,
+    pub stage: Stage,
+    /// The rule is about these only.
+    pub tees: Vec<Tee>,
+    pub group: Group,
+    pub why: String,
+    /// The error that a user meets later if this is ignored.
+    pub symptom: Option<String>,
+    pub docs: Vec<String>,
+    /// Rules without which this one would only repeat their failure; they stand before it.
+    pub needs: Vec<Box<str>>,
+    /// The rule is not about this host unless all of these hold.
+    pub applies: Vec<Arc<Test>>,
+    pub each: Option<Each>,
+    /// The first whose conditions hold is judged.
+    pub cases: Vec<Case>,
+    pub advice: Vec<Advice>,
+    /// What a person does so that a failure goes away by itself.
+    pub resolved_by: Option<Resolution>,
+    pub origin: Origin,
+    pub overridden: Option<Override>,
+}
+
+/// The members of a collection that a rule is about.
+#[derive(Debug)]
+pub struct Each {
+    pub collection: &'static Collection,
+    /// All must hold of a member.
+    pub filter: Vec<Arc<Test>>,
+}
+
+/// What is expected under which conditions.
+#[derive(Debug)]
+pub struct Case {
+    pub when: Vec<Arc<Test>>,
+    pub expect: Vec<Arc<Test>>,
+}
+
+/// What a person must do.
+#[derive(Debug)]
+pub struct Advice {
+    pub when: Vec<Arc<Test>>,
+    pub text: String,
+    pub command: Option<String>,
+}
+
+/// What makes a failure go away without a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    Reboot,
+}
+
+impl super::words::Word for Resolution {
+    const ALL: &'static [Self] = &[Self::Reboot];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Reboot => "reboot",
+        }
+    }
+}
+
+/// Where a rule or an override is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub file: Arc<str>,
+    pub line: u32,
+}
+
+/// What a site changed about a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    pub disabled: bool,
+    /// What the severity was, where it was changed.
+    pub instead_of: Option<Severity>,
+    pub reason: String,
+    pub origin: Origin,
+}
+
+impl Rule {
+    pub fn is_disabled(&self) -> bool {
+        self.overridden.as_ref().is_some_and(|change| change.disabled)
+    }
+
+    /// All that is compared to judge the rule and to choose its advice.
+    pub fn tests(&self) -> impl Iterator<Item = &Arc<Test>> {
+        let cases = self.cases.iter().flat_map(|case| case.when.iter().chain(&case.expect));
+        let filter = self.each.iter().flat_map(|each| &each.filter);
+        let advice = self.advice.iter().flat_map(|advice| &advice.when);
+        self.applies.iter().chain(filter).chain(cases).chain(advice)
+    }
+
+    /// The sources that must be read to judge the rule.
+    pub fn reads(&self) -> Needs {
+        let collection = self.each.as_ref().map_or(Needs::NONE, |each| each.collection.needs);
+        self.tests().fold(collection, |needs, test| needs.and(test.fact.needs()))
+    }
+}

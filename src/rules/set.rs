@@ -1,0 +1,182 @@
+//! The rule set: what all files together say, checked against each other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::builtin;
+use super::catalogue::Catalogue;
+use super::document::{self, Position};
+use super::load::{self, Change, Content, Draft, Patterns};
+use super::problem::{LoadError, Problem, Problems};
+use super::rule::{Origin, Override, Rule};
+
+/// A rule file of a site: its name, for messages, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleFile<'t> {
+    pub name: &'t str,
+    pub text: &'t str,
+}
+
+/// Every rule, from cause to effect: a rule never needs one that stands after it.
+#[derive(Debug)]
+pub struct RuleSet {
+    rules: Vec<Arc<Rule>>,
+}
+
+impl RuleSet {
+    /// The rules that are part of the program.
+    pub fn built_in(catalogue: &Catalogue) -> Result<Self, LoadError> {
+        Self::with_site(catalogue, &[])
+    }
+
+    /// The rules that are part of the program, then those of a site, with its overrides.
+    pub fn with_site(catalogue: &Catalogue, files: &[RuleFile<'_>]) -> Result<Self, LoadError> {
+        let mut assembly = Assembly::default();
+        for (name, root) in builtin::FILES {
+            let problems = Problems::of(name);
+            let content = load::content(root, catalogue, Patterns::Trusted, &problems);
+            assembly.add(content, problems);
+        }
+        assembly.add_texts(catalogue, files);
+        assembly.finish()
+    }
+
+    /// Only the rules of the given files.
+    pub fn of(catalogue: &Catalogue, files: &[RuleFile<'_>]) -> Result<Self, LoadError> {
+        let mut assembly = Assembly::default();
+        assembly.add_texts(catalogue, files);
+        assembly.finish()
+    }
+
+    /// Every rule in order, also those that a site disabled.
+    pub fn rules(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {
+        self.rules.iter().find(|rule| &*rule.id == id)
+    }
+}
+
+/// A rule set in the making.
+#[derive(Default)]
+struct Assembly {
+    rules: Vec<Draft>,
+    changes: Vec<(Change, Arc<str>)>,
+    problems: Vec<Problem>,
+    /// Part of a file was not understood: a rule that seems not to exist may stand there.
+    partial: bool,
+}
+
+impl Assembly {
+    fn add_texts(&mut self, catalogue: &Catalogue, files: &[RuleFile<'_>]) {
+        for file in files {
+            let mut problems = Problems::of(file.name);
+            let (root, errors) = document::parse(file.text);
+            problems.partial = !errors.is_empty();
+            for error in errors {
+                problems.add(error.at, error.message);
+            }
+            let content = load::content(&root, catalogue, Patterns::Checked, &problems);
+            self.add(content, problems);
+        }
+    }
+
+    fn add(&mut self, content: Content, problems: Problems) {
+        let file = Arc::clone(&problems.file);
+        self.partial |= problems.partial;
+        self.rules.extend(content.rules);
+        let changes = content.overrides.into_iter();
+        self.changes.extend(changes.map(|change| (change, Arc::clone(&file))));
+        self.problems.extend(problems.into_list());
+    }
+
+    fn finish(mut self) -> Result<RuleSet, LoadError> {
+        let places = self.places();
+        self.check_needs(&places);
+        self.apply_changes(&places);
+        if self.problems.is_empty() {
+            let rules = self.rules.into_iter().map(|draft| Arc::new(draft.rule)).collect();
+            return Ok(RuleSet { rules });
+        }
+        self.problems.sort();
+        self.problems.dedup();
+        Err(LoadError { problems: self.problems })
+    }
+
+    /// Where each id stands in the order; a second rule of the same id is a problem.
+    fn places(&mut self) -> HashMap<Box<str>, usize> {
+        let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(self.rules.len());
+        for (place, draft) in self.rules.iter().enumerate() {
+            let id = &draft.rule.id;
+            if let Some(first) = places.get(id) {
+                let Origin { file, line } = &self.rules[*first].rule.origin;
+                let message = format!("the id `{id}` is taken by the rule at {file}:{line}");
+                self.problems.push(problem(&draft.rule.origin.file, draft.id_at, message));
+            } else {
+                places.insert(id.clone(), place);
+            }
+        }
+        places
+    }
+
+    fn check_needs(&mut self, places: &HashMap<Box<str>, usize>) {
+        for (place, draft) in self.rules.iter().enumerate() {
+            for (needed, at) in draft.rule.needs.iter().zip(&draft.needs_at) {
+                let message = match places.get(needed) {
+                    None if self.partial => continue,
+                    None => self.unknown_rule(needed),
+                    // Whatever its order, a circle of needs holds such a step back.
+                    Some(other) if *other >= place => format!(
+                        "`{needed}` does not stand before this rule: causes stand first, and none \
+                         can need itself"
+                    ),
+                    Some(other) if self.rules[*other].rule.stage > draft.rule.stage => {
+                        format!(
+                            "`{needed}` belongs to the later stage {}",
+                            self.rules[*other].rule.stage
+                        )
+                    }
+                    Some(_) => continue,
+                };
+                self.problems.push(problem(&draft.rule.origin.file, *at, message));
+            }
+        }
+    }
+
+    fn apply_changes(&mut self, places: &HashMap<Box<str>, usize>) {
+        for (change, file) in std::mem::take(&mut self.changes) {
+            let origin = Origin { file: Arc::clone(&file), line: change.at.line };
+            let Some(place) = places.get(change.rule.as_str()) else {
+                if !self.partial {
+                    let message = self.unknown_rule(&change.rule);
+                    self.problems.push(problem(&file, change.at, message));
+                }
+                continue;
+            };
+            let rule = &mut self.rules[*place].rule;
+            if let Some(Override { origin: Origin { file: first, line }, .. }) = &rule.overridden {
+                let id = &change.rule;
+                let message = format!("`{id}` is already overridden at {first}:{line}");
+                self.problems.push(problem(&file, change.at, message));
+                continue;
+            }
+            rule.overridden = Some(Override {
+                disabled: change.disable,
+                instead_of: change.severity.map(|_| rule.severity),
+                reason: change.reason,
+                origin,
+            });
+            rule.severity = change.severity.unwrap_or(rule.severity);
+        }
+    }
+
+    fn unknown_rule(&self, id: &str) -> String {
+        let valid = self.rules.iter().map(|draft| &*draft.rule.id);
+        format!("unknown rule `{id}`{}", super::problem::Hint::nearest(id, valid))
+    }
+}
+
+fn problem(file: &Arc<str>, at: Position, message: String) -> Problem {
+    Problem { file: Arc::clone(file), line: at.line, column: at.column, message }
+}

@@ -20,6 +20,11 @@ impl Evidence {
         Self { reading, source: Some(source), note: None }
     }
 
+    /// What a fact says whose source no rule asked for.
+    pub fn not_gathered() -> Self {
+        Self { reading: Reading::Unreadable(super::Cause::NotGathered), source: None, note: None }
+    }
+
     #[must_use]
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());

@@ -13,6 +13,9 @@ pub mod kubelet;
 pub mod modules;
 pub mod os;
 pub mod pci;
+mod sysfs;
+#[cfg(test)]
+mod testing;
 mod value;
 pub mod vfio;
 
@@ -79,6 +82,17 @@ pub struct Facts {
 
 /// Reads what is needed, each file once.
 pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Facts {
-    let _ = (root, run, needs);
-    Facts { assumed, ..Facts::default() }
+    let _ = run;
+    let wanted = |source: Needs| needs.has(source);
+    let pci = wanted(Needs::PCI) || wanted(Needs::PCI_DETAIL) || wanted(Needs::PCI_EVERY_DETAIL);
+    Facts {
+        assumed,
+        cpu: wanted(Needs::CPU).then(|| cpu::gather(root)),
+        os: wanted(Needs::OS).then(|| os::gather(root)),
+        iommu: wanted(Needs::IOMMU).then(|| iommu::gather(root)),
+        pci: pci.then(|| pci::gather(root, needs)),
+        vfio: wanted(Needs::VFIO).then(|| vfio::gather(root)),
+        modules: wanted(Needs::MODULES).then(|| modules::gather(root)),
+        ..Facts::default()
+    }
 }

@@ -5,7 +5,8 @@ use crate::cli;
 use crate::exit::Exit;
 use crate::facts::gather;
 use crate::host::Terminal;
-use crate::report::{Look, Report, human, json};
+use crate::report::human::{self, Look};
+use crate::report::{Report, json};
 use crate::rules::{Catalogue, Filter, Platform, Stage, judge};
 
 pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<Exit, CommandError> {

@@ -94,6 +94,7 @@ const FACTS: &[&[Fact]] = &[
     super::cmdline::FACTS,
     super::boot_config::FACTS,
     super::kubelet::FACTS,
+    super::operator::FACTS,
 ];
 
 const COLLECTIONS: &[&[Collection]] = &[
@@ -106,6 +107,7 @@ const COLLECTIONS: &[&[Collection]] = &[
     super::cmdline::COLLECTIONS,
     super::boot_config::COLLECTIONS,
     super::kubelet::COLLECTIONS,
+    super::operator::COLLECTIONS,
 ];
 
 /// All facts about the host as a whole.

@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod iommu;
 pub mod kubelet;
 pub mod modules;
+pub mod operator;
 pub mod os;
 pub mod pci;
 mod sysfs;
@@ -49,7 +50,9 @@ impl Needs {
     pub const KUBELET: Self = Self(1 << 10);
     /// The kubelet's version, which may take running it.
     pub const KUBELET_VERSION: Self = Self(1 << 11);
-    pub const ALL: Self = Self((1 << 12) - 1);
+    /// Traces of the GPU Operator.
+    pub const OPERATOR: Self = Self(1 << 12);
+    pub const ALL: Self = Self((1 << 13) - 1);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -78,6 +81,7 @@ pub struct Facts {
     pub cmdline: Option<cmdline::Cmdline>,
     pub boot_config: Option<boot_config::BootConfig>,
     pub kubelet: Option<kubelet::Kubelet>,
+    pub operator: Option<operator::Operator>,
 }
 
 /// Reads what is needed, each file once.
@@ -85,14 +89,26 @@ pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Fac
     let _ = run;
     let wanted = |source: Needs| needs.has(source);
     let pci = wanted(Needs::PCI) || wanted(Needs::PCI_DETAIL) || wanted(Needs::PCI_EVERY_DETAIL);
+    let boot_config = wanted(Needs::BOOT_CONFIG);
+    // What the next boot will bring is told by comparing with this one, in the distribution's way.
+    let os = (wanted(Needs::OS) || boot_config).then(|| os::gather(root));
+    let cmdline = (wanted(Needs::CMDLINE) || boot_config).then(|| cmdline::gather(root));
     Facts {
-        assumed,
         cpu: wanted(Needs::CPU).then(|| cpu::gather(root)),
-        os: wanted(Needs::OS).then(|| os::gather(root)),
         iommu: wanted(Needs::IOMMU).then(|| iommu::gather(root)),
         pci: pci.then(|| pci::gather(root, needs)),
         vfio: wanted(Needs::VFIO).then(|| vfio::gather(root)),
         modules: wanted(Needs::MODULES).then(|| modules::gather(root)),
-        ..Facts::default()
+        boot_config: match (&cmdline, &os) {
+            (Some(cmdline), Some(os)) if boot_config => {
+                Some(boot_config::gather(root, &cmdline.line, os.is_debian_family()))
+            }
+            _ => None,
+        },
+        kubelet: None,
+        operator: wanted(Needs::OPERATOR).then(|| operator::gather(root)),
+        os,
+        cmdline,
+        assumed,
     }
 }

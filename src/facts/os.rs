@@ -13,6 +13,7 @@ use crate::host::Root;
 const OS_RELEASE: &str = "/etc/os-release";
 const VENDOR_OS_RELEASE: &str = "/usr/lib/os-release";
 const KERNEL: &str = "/proc/sys/kernel/osrelease";
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
 #[derive(Debug)]
 pub struct Os {
@@ -21,6 +22,15 @@ pub struct Os {
     pub release_path: &'static str,
     /// As `uname -r` prints it.
     pub kernel: Reading<String>,
+    /// As `uname -n` prints it.
+    pub host_name: Reading<String>,
+}
+
+impl Os {
+    /// Whether this is known to be Debian or made from it.
+    pub fn is_debian_family(&self) -> bool {
+        self.release.known().is_some_and(OsRelease::is_debian_family)
+    }
 }
 
 /// The fields of `os-release` that are of use; `None` where it has no such line.
@@ -45,7 +55,7 @@ pub(super) fn gather(root: &Root) -> Os {
         }
         other => other,
     };
-    Os { release, release_path, kernel }
+    Os { release, release_path, kernel, host_name: root.read_attribute(HOST_NAME) }
 }
 
 impl OsRelease {
@@ -157,6 +167,29 @@ pub(super) const FACTS: &[Fact] = &[
         doc: "The distribution's name and version for people.",
         needs: Needs::OS,
         read: |facts| field(facts, |release| release.pretty_name.clone()),
+    },
+    Fact {
+        name: "os.family",
+        kind: Kind::Text,
+        doc: "`debian` for Debian and what is made from it, `other` for the rest.",
+        needs: Needs::OS,
+        read: |facts| {
+            field(facts, |release| {
+                Some(if release.is_debian_family() { "debian" } else { "other" }.to_owned())
+            })
+        },
+    },
+    Fact {
+        name: "host.name",
+        kind: Kind::Text,
+        doc: "What the host calls itself.",
+        needs: Needs::OS,
+        read: |facts| match &facts.os {
+            Some(os) => {
+                Evidence::new(os.host_name.clone().map(Value::Text), Source::file(HOST_NAME))
+            }
+            None => Evidence::not_gathered(),
+        },
     },
     Fact {
         name: "kernel.release",

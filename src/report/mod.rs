@@ -1,6 +1,7 @@
 //! What was judged, and how it is shown. The types here are facts about a judgement; words for people
 //! are in [`human`] and a stable form for programs is in [`json`].
 
+pub mod facts_json;
 mod harmless;
 pub mod human;
 pub mod json;
@@ -14,6 +15,7 @@ use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
 use crate::rules::{Advice, Offending, Platform, Rule, Severity, Test};
 pub use verdict::{Counts, Verdict};
+pub use visible::visible;
 
 /// A host and how it was judged.
 #[derive(Debug)]

@@ -228,6 +228,22 @@ const ITEM_FACTS: &[ItemFact] = &[
         },
     ),
     item(
+        "resettable",
+        Kind::Bool,
+        DETAIL,
+        "Whether there is a way to reset it between guests.",
+        |facts, index| {
+            let evidence = of_detail(facts, index, "reset_method", |it| {
+                it.reset_methods.as_ref().map(|methods| Value::Bool(!methods.is_empty()))
+            });
+            if evidence.reading.is_absent() {
+                evidence.with_note("no way to reset it, or a kernel before 5.15")
+            } else {
+                evidence
+            }
+        },
+    ),
+    item(
         "numa-node",
         Kind::Integer,
         DETAIL,

@@ -16,7 +16,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    pub fn new(reading: Reading<Value>, source: Source) -> Self {
+    /// A text that is malformed names the line itself, so the source need not.
+    pub fn new(reading: Reading<Value>, mut source: Source) -> Self {
+        source.line = source.line.or_else(|| reading.cause().and_then(super::Cause::line));
         Self { reading, source: Some(source), note: None }
     }
 

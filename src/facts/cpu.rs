@@ -152,6 +152,8 @@ fn evidence(facts: &Facts, read: impl FnOnce(&Cpu) -> Reading<Value>) -> Evidenc
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{facts, tree, value};
     use super::*;
 
@@ -206,5 +208,12 @@ mod tests {
         let none = tree(&[]);
         let nothing = facts(none.path(), Needs::CPU);
         assert!(value(&nothing, "cpu.hypervisor").reading.cause().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>, length in 0_usize..64) {
+            let _ = parse(&bytes, length);
+        }
     }
 }

@@ -28,7 +28,7 @@ pub struct Iommu {
 
 pub(super) fn gather(root: &Root) -> Iommu {
     let groups = below(root, GROUPS, "/sys/kernel").map(|names| {
-        let mut numbers: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut numbers: Vec<u32> = names.iter().filter_map(|name| number(name)).collect();
         numbers.sort_unstable();
         numbers
     });
@@ -43,6 +43,11 @@ pub(super) fn gather(root: &Root) -> Iommu {
         }),
     };
     Iommu { groups, instances, tables }
+}
+
+/// The number of a group; whatever else stands in the directory is none.
+fn number(name: &str) -> Option<u32> {
+    name.parse().ok().filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn names(root: &Root, directory: &str) -> Reading<Vec<String>> {
@@ -85,8 +90,8 @@ impl Iommu {
         let instances = self.instances.known().map_or(0, BTreeSet::len);
         match (groups, instances) {
             // Kernels before 3.17 have groups and no list of instances.
-            (1.., _) => known("active", GROUPS, format!("{groups} groups")),
-            (0, 1..) => known("no-groups", GROUPS, format!("{instances} instances, no group")),
+            (1.., _) => known("active", GROUPS, format!("groups: {groups}")),
+            (0, 1..) => known("no-groups", GROUPS, format!("IOMMUs without a group: {instances}")),
             (0, 0) => match &self.tables {
                 Reading::Known(tables) if tables.is_empty() => {
                     known("off-in-firmware", TABLES, "no IOMMU table".to_owned())

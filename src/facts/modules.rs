@@ -216,20 +216,15 @@ pub(super) const COLLECTIONS: &[Collection] = &[];
 
 fn evidence(facts: &Facts, path: &str, read: impl FnOnce(&Modules) -> Reading<Value>) -> Evidence {
     match &facts.modules {
-        Some(modules) => {
-            let reading = read(modules);
-            let source = match reading.cause().and_then(Cause::line) {
-                Some(line) => Source::line(path, line),
-                None => Source::file(path),
-            };
-            Evidence::new(reading, source)
-        }
+        Some(modules) => Evidence::new(read(modules), Source::file(path)),
         None => Evidence::not_gathered(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{facts, tree, value};
     use super::*;
 
@@ -350,5 +345,15 @@ mod tests {
         let others = tree(&[("dev/null", "")]);
         let facts = facts(others.path(), Needs::MODULES);
         assert_eq!(value(&facts, "kvm.present").reading, Reading::Known(Value::Bool(false)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_known_set_has_a_name_for_every_line(text in "([a-z_]{0,3}[ -]?[0-9]{0,2} ?(-|a,)? ?(Live)? ?(0x0)?\n?){0,4}") {
+            if let Reading::Known(names) = parse(&text) {
+                prop_assert!(names.len() <= text.lines().count());
+                prop_assert!(names.is_empty() == text.is_empty());
+            }
+        }
     }
 }

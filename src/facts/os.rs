@@ -227,6 +227,8 @@ fn field(facts: &Facts, pick: impl FnOnce(&OsRelease) -> Option<String>) -> Evid
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{facts, tree, value};
     use super::*;
 
@@ -300,6 +302,13 @@ mod tests {
             };
             let expected = String::from_utf8(output.stdout).unwrap();
             assert_eq!(parse(text).id, Some(expected), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in "(ID=)?[\"'\\\\a $\n=]{0,12}") {
+            let _ = OsRelease::parse(&text);
         }
     }
 }

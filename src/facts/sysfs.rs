@@ -39,6 +39,20 @@ pub(super) fn hex(digits: &str) -> Option<u32> {
     }
 }
 
+/// A bool parameter of a module; `Absent` only where sysfs has modules and not this one.
+pub(super) fn read_parameter(root: &Root, path: &str) -> Reading<bool> {
+    match read_flag(root, path) {
+        Reading::Absent => match root.stat("/sys/module") {
+            Reading::Known(_) => Reading::Absent,
+            Reading::Absent => {
+                Reading::Unreadable(Cause::NoAnswer("there is no /sys/module".to_owned()))
+            }
+            Reading::Unreadable(cause) => Reading::Unreadable(cause),
+        },
+        other => other,
+    }
+}
+
 /// A bool attribute of the host.
 pub(super) fn read_flag(root: &Root, path: &str) -> Reading<bool> {
     root.read_attribute(path).and_then(|text| flag(&text))

@@ -65,8 +65,8 @@ pub(super) fn gather(root: &Root) -> Vfio {
             Reading::Unreadable(cause) => Reading::Unreadable(cause),
         },
         nodes,
-        allow_unsafe_interrupts: sysfs::read_flag(root, UNSAFE_TYPE1),
-        iommufd_unsafe_interrupts: sysfs::read_flag(root, UNSAFE_IOMMUFD),
+        allow_unsafe_interrupts: sysfs::read_parameter(root, UNSAFE_TYPE1),
+        iommufd_unsafe_interrupts: sysfs::read_parameter(root, UNSAFE_IOMMUFD),
         driver_registered: driver_registered(root),
     }
 }
@@ -103,7 +103,13 @@ fn kind(root: &Root, path: &str) -> Reading<FileKind> {
 fn driver_registered(root: &Root) -> Reading<bool> {
     match root.stat(DRIVER) {
         Reading::Known(_) => Reading::Known(true),
-        Reading::Absent => root.stat("/sys/bus/pci/drivers").map(|_| false),
+        Reading::Absent => match root.stat("/sys/bus/pci/drivers") {
+            Reading::Known(_) => Reading::Known(false),
+            Reading::Absent => {
+                Reading::Unreadable(Cause::NoAnswer("sysfs lists no PCI drivers".to_owned()))
+            }
+            Reading::Unreadable(cause) => Reading::Unreadable(cause),
+        },
         Reading::Unreadable(cause) => Reading::Unreadable(cause),
     }
 }
@@ -322,7 +328,8 @@ mod tests {
         let others = tree(&[("sys/bus/pci/drivers/nvme/bind", "")]);
         assert_eq!(known(read(others.path(), "vfio.driver-available")), Value::Bool(false));
         let nothing = tree(&[("etc/hostname", "")]);
-        assert!(read(nothing.path(), "vfio.driver-available").reading.is_absent());
+        assert!(read(nothing.path(), "vfio.driver-available").reading.cause().is_some());
+        assert!(read(nothing.path(), "vfio.allow-unsafe-interrupts").reading.cause().is_some());
     }
 
     #[test]

@@ -137,6 +137,8 @@ fn bar(line: &str, index: u8) -> Option<Bar> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const UNUSED: &str = "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
@@ -182,5 +184,14 @@ mod tests {
     fn the_whole_address_space_does_not_overflow() {
         let bar = Bar { index: 0, start: 0, end: u64::MAX, flags: 0 };
         assert_eq!(bar.size(), u64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_windows_are_survived(lines in "((0x)?[0-9a-f]{0,18} ?){0,4}(\n(0x[0-9a-f]{1,16} ?){3}){0,6}") {
+            if let Reading::Known(bars) = bars(&lines) {
+                prop_assert!(bars.iter().all(|bar| bar.size() > 0 && bar.index < 6));
+            }
+        }
     }
 }

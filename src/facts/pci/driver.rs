@@ -21,8 +21,9 @@ pub fn is_vfio(driver: &str) -> bool {
 
 /// Whether the kernel lets VFIO own a group in which some member has this driver.
 ///
-/// Besides VFIO's own that needs the driver's promise to do no DMA of the kernel's
-/// (`driver_managed_dma`), which of the drivers on x86 hosts only these two give.
+/// A driver outside VFIO must promise the kernel that it does no DMA of its own (`driver_managed_dma`).
+/// Of the drivers that meet a GPU in its group on x86 hosts only two do; a driver that is not known to
+/// promise it counts as one that does not.
 pub fn leaves_group_to_vfio(driver: &str) -> bool {
     is_vfio(driver) || matches!(driver, "pcieport" | "pci-stub")
 }

@@ -1,12 +1,10 @@
 //! What rules may ask about PCI as a whole.
 
 use crate::facts::catalogue::{Evidence, Fact};
-use crate::facts::{Cause, Facts, Kind, Needs, Reading, Source, Value};
+use crate::facts::{Cause, Kind, Needs, Reading, Source, Value};
 
+use super::evidence::{evidence, integer, row};
 use super::{DEVICES, Pci, is_vfio};
-
-/// How many names a note gives; the rest is counted.
-const NAMED: usize = 5;
 
 pub(in crate::facts) const FACTS: &[Fact] = &[
     Fact {
@@ -66,24 +64,6 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
         read: |facts| evidence(facts, passthrough_binding),
     },
 ];
-
-pub(super) fn evidence(facts: &Facts, judge: impl FnOnce(&Pci) -> Evidence) -> Evidence {
-    match &facts.pci {
-        Some(pci) => judge(pci),
-        None => Evidence::not_gathered(),
-    }
-}
-
-pub(super) fn integer(count: usize) -> Value {
-    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-/// Names in a row, cut at [`NAMED`].
-pub(super) fn row<'name>(names: impl ExactSizeIterator<Item = &'name str>) -> String {
-    let all = names.len();
-    let row = names.take(NAMED).collect::<Vec<_>>().join(", ");
-    if all > NAMED { format!("{row} and {} more", all - NAMED) } else { row }
-}
 
 fn count_all(pci: &Pci) -> Reading<Value> {
     pci.functions.as_ref().map(|functions| integer(functions.len()))

@@ -211,6 +211,8 @@ fn ids(text: &str) -> Option<(u16, u16)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(text: &[u8]) -> (Uevent, Names) {
@@ -250,5 +252,12 @@ mod tests {
     #[test]
     fn a_function_stays_small() {
         assert!(size_of::<Function>() <= 40, "{}", size_of::<Function>());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = parse(&bytes);
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! What rules may ask about each GPU, NVSwitch and companion function.
 
-use std::collections::BTreeSet;
+use crate::facts::catalogue::{Collection, Evidence, ItemFact};
+use crate::facts::{Facts, Kind, Needs, Reading, Value};
 
-use crate::facts::catalogue::{Collection, Evidence, ItemFact, Selection, Subject};
-use crate::facts::{Cause, Facts, Kind, Needs, Reading, Source, Value};
-
-use super::facts::{evidence, row};
-use super::{DEVICES, Detail, Function, Group, Pci, Placement, group, is_vfio, names};
+use super::evidence::{
+    bars_assigned, full_width, listed, name, no_answer, number, of_detail, of_function, of_group,
+    of_placement, row, select, text, vfio_cdev, vfio_group_node,
+};
+use super::{Pci, is_vfio};
 
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
     Collection {
@@ -195,6 +196,13 @@ const ITEM_FACTS: &[ItemFact] = &[
         of_detail(facts, index, "max_link_width", |it| number(&it.max_link_width))
     }),
     item(
+        "link-at-full-width",
+        Kind::Bool,
+        DETAIL,
+        "Whether all lanes that it has are in use; false when it sits in a slot with fewer.",
+        full_width,
+    ),
+    item(
         "link-speed",
         Kind::Text,
         DETAIL,
@@ -293,189 +301,3 @@ const ITEM_FACTS: &[ItemFact] = &[
         vfio_group_node,
     ),
 ];
-
-fn select(facts: &Facts, members: fn(&Pci) -> &[usize]) -> Selection {
-    let Some(pci) = &facts.pci else {
-        let doubt = Some((Cause::NotGathered, Source::file(DEVICES)));
-        return Selection { subjects: Vec::new(), doubt };
-    };
-    let subject = |index: &usize| {
-        let function = pci.all().get(*index)?;
-        Some(Subject { index: *index, label: function.address.to_string() })
-    };
-    Selection { subjects: members(pci).iter().filter_map(subject).collect(), doubt: pci.doubt() }
-}
-
-fn no_answer<T>(why: &str) -> Reading<T> {
-    Reading::Unreadable(Cause::NoAnswer(why.to_owned()))
-}
-
-fn text(reading: &Reading<String>) -> Reading<Value> {
-    reading.as_ref().map(|text| Value::Text(text.clone()))
-}
-
-fn number(reading: &Reading<i64>) -> Reading<Value> {
-    reading.as_ref().map(|number| Value::Integer(*number))
-}
-
-fn of_function(
-    facts: &Facts,
-    index: usize,
-    attribute: &str,
-    read: impl FnOnce(&Pci, &Function) -> Reading<Value>,
-) -> Evidence {
-    evidence(facts, |pci| match pci.all().get(index) {
-        Some(function) => {
-            let source = Source::file(format!("{DEVICES}/{}{attribute}", function.address));
-            Evidence::new(read(pci, function), source)
-        }
-        None => Evidence::not_gathered(),
-    })
-}
-
-fn of_placement(
-    facts: &Facts,
-    index: usize,
-    attribute: &str,
-    read: impl FnOnce(&Placement) -> Reading<Value>,
-) -> Evidence {
-    of_function(facts, index, attribute, |pci, _| match pci.placement(index) {
-        Some(placement) => read(placement),
-        None => Reading::Unreadable(Cause::NotGathered),
-    })
-}
-
-fn of_detail(
-    facts: &Facts,
-    index: usize,
-    attribute: &str,
-    read: impl FnOnce(&Detail) -> Reading<Value>,
-) -> Evidence {
-    of_function(facts, index, &format!("/{attribute}"), |pci, _| match pci.detail(index) {
-        Some(detail) => read(detail),
-        None => Reading::Unreadable(Cause::NotGathered),
-    })
-}
-
-/// A fact of the group that a function is in; `Absent` when it is in none.
-fn of_group(
-    facts: &Facts,
-    index: usize,
-    attribute: &str,
-    read: impl FnOnce(&Pci, &Function, &Group) -> (Reading<Value>, Option<String>),
-) -> Evidence {
-    let link = of_placement(facts, index, "/iommu_group", |placement| {
-        placement.iommu_group.as_ref().map(|group| Value::Integer(i64::from(*group)))
-    });
-    evidence(facts, |pci| {
-        let placement = pci.placement(index).map(|placement| &placement.iommu_group);
-        match (placement, pci.all().get(index)) {
-            (Some(Reading::Known(number)), Some(function)) => match pci.group(*number) {
-                Some(group) => {
-                    let (reading, note) = read(pci, function, group);
-                    let path = format!("{}/{number}{attribute}", group::GROUPS);
-                    Evidence { reading, source: Some(Source::file(path)), note }
-                }
-                None => Evidence::not_gathered(),
-            },
-            (Some(Reading::Absent), _) => link.with_note("in no IOMMU group"),
-            _ => link,
-        }
-    })
-}
-
-fn listed(
-    facts: &Facts,
-    index: usize,
-    pick: fn(&super::models::Model) -> Option<&'static str>,
-    otherwise: &str,
-) -> Evidence {
-    let evidence = of_function(facts, index, "/uevent", |_, function| match function.device {
-        Some(_) => function
-            .model()
-            .and_then(pick)
-            .map_or(Reading::Absent, |text| Reading::Known(Value::Text(text.to_owned()))),
-        None => no_answer("the device id cannot be read"),
-    });
-    if evidence.reading.is_absent() { evidence.with_note(otherwise) } else { evidence }
-}
-
-/// The listed family, else the public name, else what the class says.
-fn name(facts: &Facts, index: usize) -> Evidence {
-    let mut unlisted_switch = false;
-    let evidence = of_function(facts, index, "/uevent", |_, function| {
-        unlisted_switch = function.is_nvswitch() && function.model().is_none();
-        let public = || {
-            let (vendor, device) = (function.vendor?, function.device?);
-            names::device(vendor, device)
-        };
-        function.model().map(|model| model.family).or_else(public).map_or_else(
-            || no_answer("no list has a name for this id"),
-            |name| Reading::Known(Value::Text(name.to_owned())),
-        )
-    });
-    if unlisted_switch {
-        evidence.with_note("an NVSwitch by class only; its id is not on the list")
-    } else {
-        evidence
-    }
-}
-
-fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
-    let mut note = None;
-    let evidence = of_detail(facts, index, "resource", |detail| {
-        detail.bars.as_ref().map(|bars| {
-            let unassigned: BTreeSet<u8> =
-                bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index).collect();
-            if bars.is_empty() {
-                note = Some("it has no address window at all".to_owned());
-            } else if !unassigned.is_empty() {
-                let windows: Vec<String> =
-                    unassigned.iter().map(|index| format!("BAR {index}")).collect();
-                note = Some(format!("no address for {}", windows.join(", ")));
-            }
-            Value::Bool(!bars.is_empty() && unassigned.is_empty())
-        })
-    });
-    Evidence { note, ..evidence }
-}
-
-fn vfio_cdev(facts: &Facts, index: usize) -> Evidence {
-    evidence(facts, |pci| match (pci.placement(index), &facts.vfio) {
-        (Some(placement), Some(vfio)) => match &placement.vfio_device {
-            Reading::Known(name) => Evidence::new(
-                vfio.has_cdev(name).map(Value::Bool),
-                Source::file(format!("/dev/vfio/devices/{name}")),
-            ),
-            Reading::Absent => {
-                of_function(facts, index, "/vfio-dev", |_, _| Reading::Known(Value::Bool(false)))
-                    .with_note("no VFIO driver made a device for it")
-            }
-            Reading::Unreadable(cause) => {
-                let cause = cause.clone();
-                of_function(facts, index, "/vfio-dev", |_, _| Reading::Unreadable(cause))
-            }
-        },
-        _ => Evidence::not_gathered(),
-    })
-}
-
-fn vfio_group_node(facts: &Facts, index: usize) -> Evidence {
-    evidence(facts, |pci| match (pci.placement(index), &facts.vfio) {
-        (Some(placement), Some(vfio)) => match &placement.iommu_group {
-            Reading::Known(number) => Evidence::new(
-                vfio.has_group(*number).map(Value::Bool),
-                Source::file(format!("/dev/vfio/{number}")),
-            ),
-            Reading::Absent => {
-                of_function(facts, index, "/iommu_group", |_, _| Reading::Known(Value::Bool(false)))
-                    .with_note("in no IOMMU group")
-            }
-            Reading::Unreadable(cause) => {
-                let cause = cause.clone();
-                of_function(facts, index, "/iommu_group", |_, _| Reading::Unreadable(cause))
-            }
-        },
-        _ => Evidence::not_gathered(),
-    })
-}

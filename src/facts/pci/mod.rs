@@ -7,6 +7,7 @@
 mod address;
 mod detail;
 mod driver;
+mod evidence;
 mod facts;
 mod function;
 mod group;
@@ -205,12 +206,13 @@ impl Pci {
                 if !sibling.address.same_slot(slot) {
                     break;
                 }
-                if sibling.is_companion_class() && companions.last() != Some(&index) {
+                if sibling.is_companion_class() {
                     companions.push(index);
                 }
             }
         }
         companions.sort_unstable();
+        // A device may hold more than one GPU function.
         companions.dedup();
         companions
     }

@@ -338,7 +338,28 @@ fn details_keep_absent_and_malformed_apart() {
     assert_eq!(gpu("max-link-width").reading, Reading::Absent);
     assert_eq!(gpu("reset-methods").reading, set(&["bus", "flr"]));
     assert!(gpu("bars-assigned").reading.cause().is_some());
+    assert_eq!(gpu("bars-assigned").source.unwrap().line, Some(1));
     assert_eq!(gpu("driver-override").reading, Reading::Absent);
+}
+
+#[test]
+fn fewer_lanes_than_there_are_is_said_so_and_nonsense_is_not_compared() {
+    let base = "sys/devices/pci0000:00/0000:00:01.0/0000:18:00.0";
+    for (now, max, expected) in [
+        ("16", "16", Some(true)),
+        ("8", "16", Some(false)),
+        ("0", "16", None),
+        ("16", "255", None),
+        ("63", "63", None),
+    ] {
+        let facts = ready()
+            .file(&format!("{base}/current_link_width"), &format!("{now}\n"))
+            .file(&format!("{base}/max_link_width"), &format!("{max}\n"))
+            .facts();
+        let evidence = item(&facts, "pci.gpus", "link-at-full-width");
+        let found = evidence.reading.into_known();
+        assert_eq!(found, expected.map(Value::Bool), "{now} of {max}");
+    }
 }
 
 #[test]

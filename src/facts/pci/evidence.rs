@@ -1,0 +1,234 @@
+//! How facts about PCI are read from [`Pci`], with the attribute that each stands in.
+
+use std::collections::BTreeSet;
+
+use crate::facts::catalogue::{Evidence, Selection, Subject};
+use crate::facts::{Cause, Facts, Reading, Source, Value};
+
+use super::{DEVICES, Detail, Function, Group, Pci, Placement, group, models, names};
+
+/// How many names a note gives; the rest is counted.
+const NAMED: usize = 5;
+
+pub(super) fn evidence(facts: &Facts, judge: impl FnOnce(&Pci) -> Evidence) -> Evidence {
+    match &facts.pci {
+        Some(pci) => judge(pci),
+        None => Evidence::not_gathered(),
+    }
+}
+
+pub(super) fn integer(count: usize) -> Value {
+    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// Names in a row, cut at [`NAMED`].
+pub(super) fn row<'name>(names: impl ExactSizeIterator<Item = &'name str>) -> String {
+    let all = names.len();
+    let row = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    if all > NAMED { format!("{row} and {} more", all - NAMED) } else { row }
+}
+
+pub(super) fn select(facts: &Facts, members: fn(&Pci) -> &[usize]) -> Selection {
+    let Some(pci) = &facts.pci else {
+        let doubt = Some((Cause::NotGathered, Source::file(DEVICES)));
+        return Selection { subjects: Vec::new(), doubt };
+    };
+    let subject = |index: &usize| {
+        let function = pci.all().get(*index)?;
+        Some(Subject { index: *index, label: function.address.to_string() })
+    };
+    Selection { subjects: members(pci).iter().filter_map(subject).collect(), doubt: pci.doubt() }
+}
+
+pub(super) fn no_answer<T>(why: &str) -> Reading<T> {
+    Reading::Unreadable(Cause::NoAnswer(why.to_owned()))
+}
+
+pub(super) fn text(reading: &Reading<String>) -> Reading<Value> {
+    reading.as_ref().map(|text| Value::Text(text.clone()))
+}
+
+pub(super) fn number(reading: &Reading<i64>) -> Reading<Value> {
+    reading.as_ref().map(|number| Value::Integer(*number))
+}
+
+pub(super) fn of_function(
+    facts: &Facts,
+    index: usize,
+    attribute: &str,
+    read: impl FnOnce(&Pci, &Function) -> Reading<Value>,
+) -> Evidence {
+    evidence(facts, |pci| match pci.all().get(index) {
+        Some(function) => {
+            let source = Source::file(format!("{DEVICES}/{}{attribute}", function.address));
+            Evidence::new(read(pci, function), source)
+        }
+        None => Evidence::not_gathered(),
+    })
+}
+
+pub(super) fn of_placement(
+    facts: &Facts,
+    index: usize,
+    attribute: &str,
+    read: impl FnOnce(&Placement) -> Reading<Value>,
+) -> Evidence {
+    of_function(facts, index, attribute, |pci, _| match pci.placement(index) {
+        Some(placement) => read(placement),
+        None => Reading::Unreadable(Cause::NotGathered),
+    })
+}
+
+pub(super) fn of_detail(
+    facts: &Facts,
+    index: usize,
+    attribute: &str,
+    read: impl FnOnce(&Detail) -> Reading<Value>,
+) -> Evidence {
+    of_function(facts, index, &format!("/{attribute}"), |pci, _| match pci.detail(index) {
+        Some(detail) => read(detail),
+        None => Reading::Unreadable(Cause::NotGathered),
+    })
+}
+
+/// A fact of the group that a function is in; `Absent` when it is in none.
+pub(super) fn of_group(
+    facts: &Facts,
+    index: usize,
+    attribute: &str,
+    read: impl FnOnce(&Pci, &Function, &Group) -> (Reading<Value>, Option<String>),
+) -> Evidence {
+    let link = of_placement(facts, index, "/iommu_group", |placement| {
+        placement.iommu_group.as_ref().map(|group| Value::Integer(i64::from(*group)))
+    });
+    evidence(facts, |pci| {
+        let placement = pci.placement(index).map(|placement| &placement.iommu_group);
+        match (placement, pci.all().get(index)) {
+            (Some(Reading::Known(number)), Some(function)) => match pci.group(*number) {
+                Some(group) => {
+                    let (reading, note) = read(pci, function, group);
+                    let path = format!("{}/{number}{attribute}", group::GROUPS);
+                    Evidence { reading, source: Some(Source::file(path)), note }
+                }
+                None => Evidence::not_gathered(),
+            },
+            (Some(Reading::Absent), _) => link.with_note("in no IOMMU group"),
+            _ => link,
+        }
+    })
+}
+
+pub(super) fn listed(
+    facts: &Facts,
+    index: usize,
+    pick: fn(&models::Model) -> Option<&'static str>,
+    otherwise: &str,
+) -> Evidence {
+    let evidence = of_function(facts, index, "/uevent", |_, function| match function.device {
+        Some(_) => function
+            .model()
+            .and_then(pick)
+            .map_or(Reading::Absent, |text| Reading::Known(Value::Text(text.to_owned()))),
+        None => no_answer("the device id cannot be read"),
+    });
+    if evidence.reading.is_absent() { evidence.with_note(otherwise) } else { evidence }
+}
+
+/// The listed family, else the public name, else what the class says.
+pub(super) fn name(facts: &Facts, index: usize) -> Evidence {
+    let mut unlisted_switch = false;
+    let evidence = of_function(facts, index, "/uevent", |_, function| {
+        unlisted_switch = function.is_nvswitch() && function.model().is_none();
+        let public = || {
+            let (vendor, device) = (function.vendor?, function.device?);
+            names::device(vendor, device)
+        };
+        function.model().map(|model| model.family).or_else(public).map_or_else(
+            || no_answer("no list has a name for this id"),
+            |name| Reading::Known(Value::Text(name.to_owned())),
+        )
+    });
+    if unlisted_switch {
+        evidence.with_note("an NVSwitch by class only; its id is not on the list")
+    } else {
+        evidence
+    }
+}
+
+pub(super) fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
+    let mut note = None;
+    let evidence = of_detail(facts, index, "resource", |detail| {
+        detail.bars.as_ref().map(|bars| {
+            let unassigned: BTreeSet<u8> =
+                bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index).collect();
+            if bars.is_empty() {
+                note = Some("it has no address window at all".to_owned());
+            } else if !unassigned.is_empty() {
+                let windows: Vec<String> =
+                    unassigned.iter().map(|index| format!("BAR {index}")).collect();
+                note = Some(format!("no address for {}", windows.join(", ")));
+            }
+            Value::Bool(!bars.is_empty() && unassigned.is_empty())
+        })
+    });
+    Evidence { note, ..evidence }
+}
+
+pub(super) fn vfio_cdev(facts: &Facts, index: usize) -> Evidence {
+    evidence(facts, |pci| match (pci.placement(index), &facts.vfio) {
+        (Some(placement), Some(vfio)) => match &placement.vfio_device {
+            Reading::Known(name) => Evidence::new(
+                vfio.has_cdev(name).map(Value::Bool),
+                Source::file(format!("/dev/vfio/devices/{name}")),
+            ),
+            Reading::Absent => {
+                of_function(facts, index, "/vfio-dev", |_, _| Reading::Known(Value::Bool(false)))
+                    .with_note("no VFIO driver made a device for it")
+            }
+            Reading::Unreadable(cause) => {
+                let cause = cause.clone();
+                of_function(facts, index, "/vfio-dev", |_, _| Reading::Unreadable(cause))
+            }
+        },
+        _ => Evidence::not_gathered(),
+    })
+}
+
+pub(super) fn vfio_group_node(facts: &Facts, index: usize) -> Evidence {
+    evidence(facts, |pci| match (pci.placement(index), &facts.vfio) {
+        (Some(placement), Some(vfio)) => match &placement.iommu_group {
+            Reading::Known(number) => Evidence::new(
+                vfio.has_group(*number).map(Value::Bool),
+                Source::file(format!("/dev/vfio/{number}")),
+            ),
+            Reading::Absent => {
+                of_function(facts, index, "/iommu_group", |_, _| Reading::Known(Value::Bool(false)))
+                    .with_note("in no IOMMU group")
+            }
+            Reading::Unreadable(cause) => {
+                let cause = cause.clone();
+                of_function(facts, index, "/iommu_group", |_, _| Reading::Unreadable(cause))
+            }
+        },
+        _ => Evidence::not_gathered(),
+    })
+}
+
+/// Fewer lanes than a device has are a card in a narrow slot, or one that is not seated.
+pub(super) fn full_width(facts: &Facts, index: usize) -> Evidence {
+    // What the kernel writes where the device does not tell, or the link is down.
+    let is_lanes = |lanes: i64| (1..=32).contains(&lanes);
+    let mut note = None;
+    let evidence = of_detail(facts, index, "current_link_width", |detail| {
+        detail.max_link_width.as_ref().and_then(|max| {
+            detail.link_width.as_ref().and_then(|now| {
+                if !is_lanes(*max) || !is_lanes(*now) {
+                    return no_answer("the link does not tell its width");
+                }
+                note = Some(format!("{now} of {max} lanes"));
+                Reading::Known(Value::Bool(now == max))
+            })
+        })
+    });
+    Evidence { note, ..evidence }
+}

@@ -340,3 +340,7 @@ impl CauseV1 {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ mod harmless;
 pub mod human;
 pub mod json;
 mod page;
+pub mod rules;
 mod verdict;
 mod visible;
 

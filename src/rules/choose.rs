@@ -82,10 +82,7 @@ impl RuleSet {
         }
         let valid = self.rules().iter().map(|rule| &*rule.id);
         let valid = valid.chain(Group::ALL.iter().map(|group| group.word()));
-        let hint = match Hint::nearest(pattern, valid) {
-            Hint::OneOf(_) => String::new(),
-            near => near.to_string(),
-        };
+        let hint = Hint::nearest(pattern, valid).without_list().to_string();
         Err(FilterError::Unknown { option, pattern: pattern.to_owned(), hint })
     }
 

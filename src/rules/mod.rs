@@ -11,7 +11,10 @@ mod fields;
 mod load;
 mod problem;
 mod rule;
+mod schema;
 mod set;
+#[cfg(test)]
+mod set_tests;
 mod test;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,8 +23,10 @@ mod words;
 pub use catalogue::{Catalogue, Handle};
 pub use choose::{Chosen, Filter, FilterError, Platform};
 pub use engine::judge;
+pub(crate) use problem::SHOWN;
 pub use problem::{LoadError, Problem};
 pub use rule::{Advice, Case, Each, Origin, Override, Resolution, Rule};
+pub use schema::schema;
 pub use set::{RuleFile, RuleSet};
 pub use test::{AbsentIs, Offending, Operator, Pattern, Spoken, Test};
 pub(crate) use words::words;

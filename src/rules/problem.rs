@@ -28,6 +28,9 @@ pub struct LoadError {
     pub problems: Vec<Problem>,
 }
 
+/// More problems than this have one cause, such as a file that holds no rules at all.
+pub(crate) const SHOWN: usize = 100;
+
 impl std::error::Error for LoadError {}
 
 impl fmt::Display for LoadError {
@@ -36,7 +39,11 @@ impl fmt::Display for LoadError {
             [only] => write!(out, "the rules are wrong: {only}"),
             all => {
                 write!(out, "the rules are wrong in {} places:", all.len())?;
-                all.iter().try_for_each(|problem| write!(out, "\n  {problem}"))
+                all.iter().take(SHOWN).try_for_each(|problem| write!(out, "\n  {problem}"))?;
+                match all.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(out, "\n  and {more} more"),
+                }
             }
         }
     }
@@ -112,6 +119,14 @@ impl<'n> Hint<'n> {
             Some((distance, each)) if distance <= allowed => Self::Nearest(each),
             _ if valid.is_empty() || valid.len() > LISTED => Self::Nothing,
             _ => Self::OneOf(valid),
+        }
+    }
+
+    /// Names that one file gave to its own things need no list.
+    pub(super) fn without_list(self) -> Self {
+        match self {
+            Self::OneOf(_) => Self::Nothing,
+            near => near,
         }
     }
 }

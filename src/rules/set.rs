@@ -7,7 +7,7 @@ use super::builtin;
 use super::catalogue::Catalogue;
 use super::document::{self, Position};
 use super::load::{self, Change, Content, Draft, Patterns};
-use super::problem::{LoadError, Problem, Problems};
+use super::problem::{Hint, LoadError, Problem, Problems};
 use super::rule::{Origin, Override, Rule};
 
 /// A rule file of a site: its name, for messages, and its text.
@@ -127,10 +127,10 @@ impl Assembly {
                     None if self.partial => continue,
                     None => self.unknown_rule(needed),
                     // Whatever its order, a circle of needs holds such a step back.
-                    Some(other) if *other >= place => format!(
-                        "`{needed}` does not stand before this rule: causes stand first, and none \
-                         can need itself"
-                    ),
+                    Some(other) if *other == place => "a rule cannot need itself".to_owned(),
+                    Some(other) if *other > place => {
+                        format!("`{needed}` stands after this rule: put causes first")
+                    }
                     Some(other) if self.rules[*other].rule.stage > draft.rule.stage => {
                         format!(
                             "`{needed}` belongs to the later stage {}",
@@ -173,7 +173,7 @@ impl Assembly {
 
     fn unknown_rule(&self, id: &str) -> String {
         let valid = self.rules.iter().map(|draft| &*draft.rule.id);
-        format!("unknown rule `{id}`{}", super::problem::Hint::nearest(id, valid))
+        format!("unknown rule `{id}`{}", Hint::nearest(id, valid).without_list())
     }
 }
 

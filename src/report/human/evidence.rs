@@ -80,26 +80,22 @@ pub(super) fn write(
     let (lead, found, tail) = sentence(finding, look);
     let lead = format!("{subject}{lead}");
     page.entry(margin, label, &[(Ink::Plain, &lead), (ink, &found), (Ink::Plain, &tail)])?;
+    let details = Margin { indent: margin.indent + margin.label + 2, label: 0 };
     if let subjects @ [_, _, ..] = fold.subjects.as_slice() {
         let all = list(subjects.iter(), limit(look));
         let text = format!("{} {}: {all}", subjects.len(), plural(item));
-        page.entry(margin, "", &[(Ink::Plain, &text)])?;
+        page.entry(details, "", &[(Ink::Plain, &text)])?;
     }
     if let Some(note) = &finding.note {
-        page.entry(margin, "", &[(Ink::Plain, note)])?;
+        page.entry(details, "", &[(Ink::Plain, note)])?;
     }
-    match fold.sources.as_slice() {
-        [] => Ok(()),
-        [only] => page.entry(margin, "", &[(Ink::Faint, &format!("read from {only}"))]),
-        all if look.verbose => {
-            let text = format!("read from {}", list(all.iter(), usize::MAX));
-            page.entry(margin, "", &[(Ink::Faint, &text)])
-        }
-        [first, others @ ..] => {
-            let text = format!("read from {first} and {} more", others.len());
-            page.entry(margin, "", &[(Ink::Faint, &text)])
-        }
-    }
+    let places = match fold.sources.as_slice() {
+        [] => return Ok(()),
+        all if look.verbose => list(all.iter(), usize::MAX),
+        [only] => only.to_string(),
+        [first, others @ ..] => format!("{first} and {} more", others.len()),
+    };
+    page.entry(details, "", &[(Ink::Faint, &format!("read from {places}"))])
 }
 
 fn limit(look: Look) -> usize {

@@ -7,7 +7,7 @@ use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::{Report, RuleResult, Status};
 use crate::rules::Severity;
 
-const BODY: Margin = Margin { indent: 4, label: 8 };
+const BODY: Margin = Margin { indent: 4, label: 10 };
 
 /// How many different findings of a rule are shown, unless all are asked for.
 const SAID: usize = 8;
@@ -20,7 +20,7 @@ fn word(result: &RuleResult) -> (Ink, &'static str) {
         (Status::Fail, Severity::Info) => (Ink::Command, "NOTE"),
         (Status::Unknown, _) => (Ink::Unsure, "UNKNOWN"),
         (Status::Pass, _) => (Ink::Good, "PASS"),
-        (Status::NotApplicable, _) => (Ink::Faint, "N/A "),
+        (Status::NotApplicable, _) => (Ink::Faint, "N/A"),
         (Status::Blocked, _) => (Ink::Faint, "WAIT"),
     }
 }
@@ -38,14 +38,13 @@ pub(super) fn block(
         Status::Unknown => format!(": cannot tell whether {}", rule.title),
         _ => format!(": {}", rule.title),
     };
-    let head = [(ink, word), (Ink::Plain, "  "), (Ink::Strong, &*rule.id), (Ink::Plain, &title)];
-    page.wrapped(0, BODY.indent, &head)?;
+    page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &title)])?;
     findings(page, result, look)?;
     if result.status == Status::Fail || look.verbose {
         page.labelled(BODY, "why", &rule.why)?;
     }
     if let Some(symptom) = &rule.symptom {
-        page.labelled(BODY, "later", symptom)?;
+        page.labelled(BODY, "leads to", symptom)?;
     }
     for advice in result.advice() {
         page.labelled(BODY, "do", &advice.text)?;
@@ -56,8 +55,8 @@ pub(super) fn block(
     }
     let held_up = held_up_by(report, &rule.id);
     if !held_up.is_empty() {
-        let text = format!("{} (not judged until this is right)", list(held_up.iter(), usize::MAX));
-        page.entry(BODY, "holds up", &[(Ink::Plain, &text)])?;
+        let text = format!("{}: not judged until this passes", list(held_up.iter(), usize::MAX));
+        page.entry(BODY, "blocks", &[(Ink::Plain, &text)])?;
     }
     if look.verbose {
         for address in &rule.docs {
@@ -92,9 +91,11 @@ fn findings(page: &mut Page<'_>, result: &RuleResult, look: Look) -> io::Result<
     affected.dedup();
     let others = result.subjects.saturating_sub(affected.len());
     if others > 0 && result.rule.each.is_some() {
-        let text = match others {
-            1 => format!("1 other {item} is as wanted"),
-            _ => format!("{others} other {} are as wanted", plural(item)),
+        let text = match (others, affected.is_empty()) {
+            (1, false) => format!("1 other {item} is as wanted"),
+            (_, false) => format!("{others} other {} are as wanted", plural(item)),
+            (1, true) => format!("the 1 {item} that was found is as wanted"),
+            (_, true) => format!("the {others} {} that were found are as wanted", plural(item)),
         };
         page.entry(BODY, label, &[(Ink::Faint, &text)])?;
     }
@@ -119,15 +120,10 @@ pub(super) fn held_up_by_unshown(page: &mut Page<'_>, report: &Report) -> io::Re
         let waiting = list(held_up_by(report, &root.id).iter(), usize::MAX);
         let tail = format!(", which was left out but did not pass: {waiting}");
         page.blank()?;
-        page.wrapped(
-            0,
-            BODY.indent,
-            &[
-                (Ink::Unsure, "WAIT"),
-                (Ink::Plain, "  not judged because of "),
-                (Ink::Strong, &root.id),
-                (Ink::Plain, &tail),
-            ],
+        let why = "not judged because of ";
+        page.headed(
+            (Ink::Unsure, "WAIT"),
+            &[(Ink::Plain, why), (Ink::Strong, &root.id), (Ink::Plain, &tail)],
         )?;
     }
     Ok(())
@@ -142,16 +138,9 @@ pub(super) fn line(page: &mut Page<'_>, report: &Report, result: &RuleResult) ->
         _ => ("not about this host", not_concerned(report, result)),
     };
     let what = format!(": {what} ");
-    page.wrapped(
-        0,
-        6,
-        &[
-            (ink, word),
-            (Ink::Plain, "  "),
-            (Ink::Strong, &rule.id),
-            (Ink::Plain, &what),
-            (Ink::Faint, &evidence),
-        ],
+    page.headed(
+        (ink, word),
+        &[(Ink::Strong, &rule.id), (Ink::Plain, &what), (Ink::Faint, &evidence)],
     )
 }
 

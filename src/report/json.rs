@@ -28,7 +28,8 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// The JSON Schema of the report.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(ReportV1).to_value()
+    let settings = schemars::generate::SchemaSettings::default().for_serialize();
+    settings.into_generator().into_root_schema_for::<ReportV1<'static>>().to_value()
 }
 
 /// Whether a host is fit to run confidential GPU workloads, and why not.
@@ -39,9 +40,8 @@ struct ReportV1<'r> {
     /// Always 1.
     version: u32,
     host: HostV1<'r>,
-    stage: ChoiceV1<'r, Stage>,
-    /// `value` is null where it cannot be told.
-    tee: ChoiceV1<'r, Option<Tee>>,
+    stage: StageV1<'r>,
+    tee: TeeV1<'r>,
     verdict: Verdict,
     /// What `check` exits with.
     exit_code: u8,
@@ -73,10 +73,17 @@ enum OriginV1 {
     Capture,
 }
 
-/// What the host was judged as, and why as that.
+/// The stage that the host was judged at, and why at that.
 #[derive(Serialize, JsonSchema)]
-struct ChoiceV1<'r, T> {
-    value: T,
+struct StageV1<'r> {
+    value: Stage,
+    why: &'r str,
+}
+
+/// The TEE that the host was judged for, and why for that; null where it cannot be told.
+#[derive(Serialize, JsonSchema)]
+struct TeeV1<'r> {
+    value: Option<Tee>,
     why: &'r str,
 }
 
@@ -214,8 +221,8 @@ impl<'r> ReportV1<'r> {
             format: FORMAT,
             version: VERSION,
             host: HostV1::of(&report.header),
-            stage: ChoiceV1 { value: platform.stage, why: stage_why },
-            tee: ChoiceV1 { value: platform.tee, why: tee_why },
+            stage: StageV1 { value: platform.stage, why: stage_why },
+            tee: TeeV1 { value: platform.tee, why: tee_why },
             verdict: report.verdict,
             exit_code: report.verdict.exit() as u8,
             counts: CountsV1::of(report.counts()),

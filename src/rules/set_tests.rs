@@ -11,8 +11,10 @@ use crate::facts::{Kind, Value};
 
 fn load(text: &str) -> Result<RuleSet, String> {
     let file = RuleFile { name: "site.toml", text };
-    RuleSet::of(&catalogue(), &[file])
-        .map_err(|error| error.problems.iter().map(|each| format!("{each}\n")).collect::<String>())
+    RuleSet::of(&catalogue(), &[file]).map_err(|error| {
+        let lines: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+        lines.join("\n") + "\n"
+    })
 }
 
 fn problems(text: &str) -> String {

@@ -28,12 +28,11 @@ pub(super) fn fold<'r>(findings: impl IntoIterator<Item = &'r Finding>) -> Vec<F
     for finding in findings {
         let near = folds.len().saturating_sub(LOOKED_BACK);
         let same = folds[near..].iter().rposition(|fold| say_the_same(fold.first, finding));
-        let place = match same.map(|place| near + place) {
-            Some(place) => place,
-            None => {
-                folds.push(Fold { first: finding, subjects: Vec::new(), sources: Vec::new() });
-                folds.len() - 1
-            }
+        let place = if let Some(place) = same {
+            near + place
+        } else {
+            folds.push(Fold { first: finding, subjects: Vec::new(), sources: Vec::new() });
+            folds.len() - 1
         };
         let fold = &mut folds[place];
         fold.subjects.extend(finding.subject.as_deref());

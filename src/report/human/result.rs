@@ -5,7 +5,7 @@ use std::io;
 use super::evidence::{self, Fold, brief, fold, list, plural};
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::{Report, RuleResult, Status};
-use crate::rules::Severity;
+use crate::rules::{Resolution, Severity};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -52,6 +52,10 @@ pub(super) fn block(
             let indent = BODY.indent + BODY.label;
             page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
         }
+    }
+    if result.status == Status::Fail && rule.resolved_by == Some(Resolution::Reboot) {
+        let label = if result.advice.is_empty() { "do" } else { "" };
+        page.entry(BODY, label, &[(Ink::Plain, "A reboot puts this right.")])?;
     }
     let held_up = held_up_by(report, &rule.id);
     if !held_up.is_empty() {

@@ -17,107 +17,7 @@ fn text_of(report: &Report, look: Look) -> String {
 const PLAIN: Look = Look { colour: false, width: 80, verbose: false };
 const VERBOSE: Look = Look { colour: false, width: 80, verbose: true };
 
-const HOST: &str = r#"
-[[rule]]
-id = "iommu-active"
-title = "the kernel does not use the IOMMU"
-good = "the kernel uses the IOMMU"
-severity = "required"
-group = "iommu"
-why = """
-VFIO can only assign a device through an IOMMU group. With none, either the
-firmware hides the IOMMU (VT-d or AMD-Vi) or the kernel was booted without it.
-"""
-symptom = "vfio 0000:18:00.0: no iommu group found"
-docs = ["https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/confidential-containers.html"]
-expect = [{ fact = "integer.five", at-least = 8 }]
-advice = [
-  { when = [{ fact = "cpu.vendor", equals = "intel" }], text = "Turn on VT-d." },
-  { when = [{ fact = "cpu.vendor", equals = "amd" }], text = "In the firmware setup turn on AMD-Vi: Advanced, AMD CBS, NBIO Common Options, IOMMU. Then look again:", command = "dmesg | grep -e DMAR -e AMD-Vi --max-count=20 | tee /var/tmp/iommu-before-the-reboot.txt" },
-]
-
-[[rule]]
-id = "iommu-groups"
-title = "groups"
-severity = "required"
-why = "w"
-needs = ["iommu-active"]
-expect = [{ fact = "bool.true", equals = true }]
-
-[[rule]]
-id = "gpu-isolated"
-title = "a GPU shares its group"
-severity = "required"
-why = "w"
-needs = ["iommu-groups"]
-expect = [{ fact = "bool.true", equals = true }]
-
-[[rule]]
-id = "gpu-driver"
-title = "a GPU is not held by vfio-pci"
-good = "every GPU is held by vfio-pci"
-severity = "required"
-group = "drivers"
-why = "A host driver that owns the GPU keeps vfio-pci from binding it and resets its confidential mode."
-for-each = "gpus.ten"
-expect = [{ fact = "driver", one-of = ["vfio-pci"] }]
-advice = [{ text = "Let the GPU Operator's vfio-manager bind them; do not bind them by hand." }]
-
-[[rule]]
-id = "host-modules"
-title = "a host GPU driver is loaded"
-severity = "required"
-why = "It would take the GPU."
-expect = [{ fact = "set.modules", contains-none = ["nvidia", "nvidia_drm", "nouveau"] }]
-
-[[rule]]
-id = "kubelet-timeout"
-title = "the kubelet gives up on a sandbox before it can start"
-severity = "required"
-group = "kubelet"
-why = "A confidential guest pulls its images inside the guest; two minutes, the default, are too short."
-symptom = "context deadline exceeded"
-expect = [{ fact = "kubelet.timeout", at-least = "20m" }]
-
-[[rule]]
-id = "hugepages"
-title = "no huge pages are set aside"
-severity = "recommended"
-why = "Guests start faster."
-expect = [{ fact = "bool.absent", equals = true }]
-
-[[rule]]
-id = "kernel-version"
-title = "the kernel is old"
-good = "the kernel is new enough"
-severity = "required"
-why = "w"
-expect = [{ fact = "version.new", at-least = "1.30" }, { fact = "set.modules", contains-all = ["ext4"] }]
-
-[[rule]]
-id = "two-gpus"
-title = "a GPU is in no group"
-severity = "required"
-why = "w"
-for-each = "gpus.two"
-expect = [{ fact = "driver", equals = "vfio-pci" }]
-
-[[rule]]
-id = "no-gpus"
-title = "none"
-severity = "required"
-why = "w"
-for-each = "gpus.none"
-expect = [{ fact = "driver", equals = "vfio-pci" }]
-
-[[rule]]
-id = "tdx-module"
-title = "the TDX module is not loaded"
-tee = ["tdx"]
-severity = "required"
-why = "w"
-expect = [{ fact = "bool.true", equals = true }]
-"#;
+const HOST: &str = include_str!("sample.toml");
 
 #[test]
 fn a_host_with_problems() {
@@ -172,7 +72,7 @@ fn a_host_with_problems() {
                     read from /sys/absent
         why       Guests start faster.
 
-    NOT READY: 3 required rules fail, 1 could not be judged, 2 wait for them
+    NOT READY: 3 required rules fail, 1 could not be judged, 2 wait for others
       11 rules: 2 passed, 4 failed, 1 unknown, 2 waiting, 2 not about this host;
       exit code 1
       Some of it may only be read by root: run it again with sudo.
@@ -246,7 +146,7 @@ fn a_host_with_problems_in_full() {
     N/A   no-gpus: not about this host (no GPU that it asks about)
     N/A   tdx-module: not about this host (only for tdx)
 
-    NOT READY: 3 required rules fail, 1 could not be judged, 2 wait for them
+    NOT READY: 3 required rules fail, 1 could not be judged, 2 wait for others
       11 rules: 2 passed, 4 failed, 1 unknown, 2 waiting, 2 not about this host;
       exit code 1
       Some of it may only be read by root: run it again with sudo.
@@ -295,9 +195,10 @@ fn a_host_that_is_ready_after_a_reboot() {
         found     bool.false is false, wanted true
                     read from /sys/known
         why       because
+        do        A reboot puts this right.
         blocks    leaf: not judged until this passes
 
-    READY AFTER A REBOOT: 1 required rule fails, 1 waits for them
+    READY AFTER A REBOOT: 1 required rule fails until then, 1 waits for another
       2 rules: 1 failed, 1 waiting; exit code 4
       -v shows all that was looked at.
     "#);
@@ -376,7 +277,7 @@ fn what_is_assumed_and_what_waits_for_a_hidden_rule_is_said() {
 
     WAIT  not judged because of root, which was left out but did not pass: leaf
 
-    NOT READY: 1 required rule fails, 1 waits for them
+    NOT READY: 1 required rule fails, 1 waits for another
       2 rules: 1 failed, 1 waiting; exit code 1
       This rests on what was assumed and not read: kubelet.timeout.
       -v shows all that was looked at.

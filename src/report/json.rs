@@ -3,6 +3,7 @@
 //! schema is in `schemas/report-v1.json`.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::{
     About, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult, Status, Verdict,
 };
 use crate::facts::{Cause, Value};
-use crate::rules::{Group, Offending, Severity, Stage, Tee};
+use crate::rules::{Group, Offending, Rule, Severity, Stage, Tee};
 
 /// The name of the format.
 const FORMAT: &str = "ccgpu-node-report";
@@ -47,8 +48,19 @@ struct ReportV1<'r> {
     exit_code: u8,
     /// How many of the rules below ended in which status.
     counts: CountsV1,
+    /// How many rules of the stage were left out on the command line: the verdict is no wider than what
+    /// was judged.
+    left_out: usize,
+    /// The rules of the stage that the site disabled.
+    disabled: Vec<DisabledV1<'r>>,
     /// From cause to effect.
     rules: Vec<RuleV1<'r>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct DisabledV1<'r> {
+    id: &'r str,
+    reason: Option<&'r str>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -226,6 +238,8 @@ impl<'r> ReportV1<'r> {
             verdict: report.verdict,
             exit_code: report.verdict.exit() as u8,
             counts: CountsV1::of(report.counts()),
+            left_out: report.scope.left_out,
+            disabled: report.scope.disabled.iter().map(DisabledV1::of).collect(),
             rules: report.results.iter().map(RuleV1::of).collect(),
         }
     }
@@ -235,6 +249,13 @@ impl CountsV1 {
     fn of(counts: Counts) -> Self {
         let Counts { pass, fail, unknown, not_applicable, blocked } = counts;
         Self { pass, fail, unknown, not_applicable, blocked }
+    }
+}
+
+impl<'r> DisabledV1<'r> {
+    fn of(rule: &'r Arc<Rule>) -> Self {
+        let reason = rule.overridden.as_ref().map(|change| change.reason.as_str());
+        Self { id: &rule.id, reason }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::document::Position;
+use crate::report::visible;
 
 /// One thing that is wrong in a rule file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +14,14 @@ pub struct Problem {
     pub line: u32,
     pub column: u32,
     pub message: String,
+}
+
+impl Problem {
+    /// Names in a message come from the file: they are made safe to show.
+    pub(super) fn new(file: &Arc<str>, at: Position, message: &str) -> Self {
+        let message = visible(message).into_owned();
+        Self { file: Arc::clone(file), line: at.line, column: at.column, message }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -62,17 +71,12 @@ impl Problems {
         Self { file: file.into(), partial: false, list: RefCell::default() }
     }
 
-    pub(super) fn add(&self, at: Position, message: impl Into<String>) {
-        self.list.borrow_mut().push(Problem {
-            file: Arc::clone(&self.file),
-            line: at.line,
-            column: at.column,
-            message: message.into(),
-        });
+    pub(super) fn add(&self, at: Position, message: impl AsRef<str>) {
+        self.list.borrow_mut().push(Problem::new(&self.file, at, message.as_ref()));
     }
 
     /// Something that should be there and is not.
-    pub(super) fn missing(&self, at: Position, message: impl Into<String>) {
+    pub(super) fn missing(&self, at: Position, message: impl AsRef<str>) {
         if !self.partial {
             self.add(at, message);
         }

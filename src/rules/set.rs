@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::builtin;
 use super::catalogue::Catalogue;
-use super::document::{self, Position};
+use super::document;
 use super::load::{self, Change, Content, Draft, Patterns};
 use super::problem::{Hint, LoadError, Problem, Problems};
 use super::rule::{Origin, Override, Rule};
@@ -112,7 +112,7 @@ impl Assembly {
             if let Some(first) = places.get(id) {
                 let Origin { file, line } = &self.rules[*first].rule.origin;
                 let message = format!("the id `{id}` is taken by the rule at {file}:{line}");
-                self.problems.push(problem(&draft.rule.origin.file, draft.id_at, message));
+                self.problems.push(Problem::new(&draft.rule.origin.file, draft.id_at, &message));
             } else {
                 places.insert(id.clone(), place);
             }
@@ -139,7 +139,7 @@ impl Assembly {
                     }
                     Some(_) => continue,
                 };
-                self.problems.push(problem(&draft.rule.origin.file, *at, message));
+                self.problems.push(Problem::new(&draft.rule.origin.file, *at, &message));
             }
         }
     }
@@ -150,7 +150,7 @@ impl Assembly {
             let Some(place) = places.get(change.rule.as_str()) else {
                 if !self.partial {
                     let message = self.unknown_rule(&change.rule);
-                    self.problems.push(problem(&file, change.at, message));
+                    self.problems.push(Problem::new(&file, change.at, &message));
                 }
                 continue;
             };
@@ -158,7 +158,7 @@ impl Assembly {
             if let Some(Override { origin: Origin { file: first, line }, .. }) = &rule.overridden {
                 let id = &change.rule;
                 let message = format!("`{id}` is already overridden at {first}:{line}");
-                self.problems.push(problem(&file, change.at, message));
+                self.problems.push(Problem::new(&file, change.at, &message));
                 continue;
             }
             rule.overridden = Some(Override {
@@ -175,8 +175,4 @@ impl Assembly {
         let valid = self.rules.iter().map(|draft| &*draft.rule.id);
         format!("unknown rule `{id}`{}", Hint::nearest(id, valid).without_list())
     }
-}
-
-fn problem(file: &Arc<str>, at: Position, message: String) -> Problem {
-    Problem { file: Arc::clone(file), line: at.line, column: at.column, message }
 }

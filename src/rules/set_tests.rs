@@ -304,6 +304,15 @@ fn overrides_that_say_nothing_or_too_much_are_problems() {
 }
 
 #[test]
+fn what_a_file_says_is_safe_to_show_in_messages() {
+    let text = problems("schema = 1\n\"a\\u001b[31m\\n\" = 1\n");
+    assert_eq!(
+        text,
+        "site.toml:2:1: unknown key `a\\x1b[31m\\n` in a rule file; it can be schema, rule, override\n"
+    );
+}
+
+#[test]
 fn a_need_stands_before_what_needs_it() {
     let rule = |id: &str, stage: &str, needs: &str| {
         rule(

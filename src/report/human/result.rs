@@ -1,5 +1,6 @@
 //! One rule of the report: a block for what is wrong, a line for what is not.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::evidence::{self, Fold, brief, fold, list, plural};
@@ -89,17 +90,19 @@ fn findings(page: &mut Page<'_>, result: &RuleResult, look: Look) -> io::Result<
         let text = format!("and {} more; -v shows them", wrong.len() - said);
         page.entry(BODY, "", &[(Ink::Faint, &text)])?;
     }
-    let mut affected: Vec<&str> =
+    let affected: BTreeSet<&str> =
         wrong.iter().flat_map(|fold| fold.subjects.iter().copied()).collect();
-    affected.sort_unstable();
-    affected.dedup();
-    let others = result.subjects.saturating_sub(affected.len());
-    if others > 0 && result.rule.each.is_some() {
-        let text = match (others, affected.is_empty()) {
+    let passed = result.findings.iter().filter(|finding| finding.outcome == Status::Pass);
+    let others: BTreeSet<&str> = passed
+        .filter_map(|finding| finding.subject.as_deref())
+        .filter(|subject| !affected.contains(subject))
+        .collect();
+    if !others.is_empty() {
+        let text = match (others.len(), affected.is_empty()) {
             (1, false) => format!("1 other {item} is as wanted"),
-            (_, false) => format!("{others} other {} are as wanted", plural(item)),
+            (many, false) => format!("{many} other {} are as wanted", plural(item)),
             (1, true) => format!("the 1 {item} that was found is as wanted"),
-            (_, true) => format!("the {others} {} that were found are as wanted", plural(item)),
+            (many, true) => format!("the {many} {} that were found are as wanted", plural(item)),
         };
         page.entry(BODY, label, &[(Ink::Faint, &text)])?;
     }

@@ -5,7 +5,7 @@ use std::io;
 use super::evidence::list;
 use crate::facts::Cause;
 use crate::report::page::{Ink, Look, Page};
-use crate::report::{Found, HostOrigin, Report, RuleResult, Status, Verdict};
+use crate::report::{Found, HostOrigin, Report, RuleResult, Scope, Status, Verdict};
 use crate::rules::Severity;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Result<()> {
@@ -26,6 +26,16 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
             }
         };
         page.wrapped(2, 2, &[(Ink::Strong, hint)])?;
+    }
+    let Scope { left_out, disabled } = &report.scope;
+    if *left_out > 0 {
+        let rules = if *left_out == 1 { "1 rule was" } else { &format!("{left_out} rules were") };
+        let text = format!("{rules} left out by --only or --skip: this is not the whole answer.");
+        page.wrapped(2, 2, &[(Ink::Advised, &text)])?;
+    }
+    if !disabled.is_empty() {
+        let ids = list(disabled.iter().map(|rule| &rule.id), usize::MAX);
+        page.wrapped(2, 2, &[(Ink::Advised, &format!("Disabled on this site: {ids}."))])?;
     }
     let assumed = assumptions(report);
     if !assumed.is_empty() {
@@ -64,10 +74,12 @@ fn answer(report: &Report) -> String {
         said.push(format!("{which} {wait}"));
     }
     if said.is_empty() {
+        let chosen = report.scope.left_out > 0;
+        let about = if chosen { "among those chosen" } else { "about this host" };
         return match passed {
             0 => "none of the rules judged is required, so they answer nothing".to_owned(),
-            1 => "the 1 required rule about this host passes".to_owned(),
-            many => format!("all {many} required rules about this host pass"),
+            1 => format!("the 1 required rule {about} passes"),
+            many => format!("all {many} required rules {about} pass"),
         };
     }
     said.join(", ")

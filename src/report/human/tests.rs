@@ -260,7 +260,9 @@ fn what_is_assumed_and_what_waits_for_a_hidden_rule_is_said() {
     let chosen = rules(&text).choose(&filter, SNP).unwrap();
     let timeout = Value::parse("10m", Kind::Duration).unwrap();
     let facts = Facts { assumed: [("kubelet.timeout", timeout)].into(), ..Facts::default() };
-    insta::assert_snapshot!(text_of(&report(judge(&chosen, &facts)), PLAIN), @r#"
+    let mut report = report(judge(&chosen, &facts));
+    report.scope = chosen.scope;
+    insta::assert_snapshot!(text_of(&report, PLAIN), @r#"
     gpu-node-07
       system   Ubuntu 24.04.3 LTS, kernel 6.8.0-60-generic, bare metal
       cpu      AMD EPYC 9654 96-Core Processor
@@ -279,7 +281,35 @@ fn what_is_assumed_and_what_waits_for_a_hidden_rule_is_said() {
 
     NOT READY: 1 required rule fails, 1 waits for another
       2 rules: 1 failed, 1 waiting; exit code 1
+      1 rule was left out by --only or --skip: this is not the whole answer.
       This rests on what was assumed and not read: kubelet.timeout.
+      -v shows all that was looked at.
+    "#);
+}
+
+#[test]
+fn a_narrowed_choice_is_not_called_the_whole_answer() {
+    let pass = "expect = [{ fact = \"bool.true\", equals = true }]";
+    let text = rule("a", pass)
+        + &rule("b", pass)
+        + &rule("c", pass)
+        + "[[override]]\nrule = \"c\"\ndisable = true\nreason = \"no\"\n";
+    let filter = Filter { only: vec!["a".to_owned()], skip: Vec::new() };
+    let chosen = rules(&text).choose(&filter, SNP).unwrap();
+    let mut report = report(judge(&chosen, &Facts::default()));
+    report.scope = chosen.scope;
+    insta::assert_snapshot!(text_of(&report, PLAIN), @r#"
+    gpu-node-07
+      system   Ubuntu 24.04.3 LTS, kernel 6.8.0-60-generic, bare metal
+      cpu      AMD EPYC 9654 96-Core Processor
+      gpus     8 x NVIDIA H100 SXM5 80GB
+      stage    host (Kata Containers is not installed)
+      tee      snp (the CPU has SEV-SNP)
+
+    READY: the 1 required rule among those chosen passes
+      1 rule: 1 passed; exit code 0
+      1 rule was left out by --only or --skip: this is not the whole answer.
+      Disabled on this site: c.
       -v shows all that was looked at.
     "#);
 }

@@ -7,7 +7,7 @@ use super::builtin;
 use super::catalogue::Catalogue;
 use super::document;
 use super::load::{self, Change, Content, Draft, Patterns};
-use super::problem::{Hint, LoadError, Problem, Problems};
+use super::problem::{Hint, LoadError, Problem, Problems, SHOWN};
 use super::rule::{Origin, Override, Rule};
 
 /// A rule file of a site: its name, for messages, and its text.
@@ -172,7 +172,9 @@ impl Assembly {
     }
 
     fn unknown_rule(&self, id: &str) -> String {
-        let valid = self.rules.iter().map(|draft| &*draft.rule.id);
+        // Looking for near names takes long; problems that are not shown need none.
+        let searched = if self.problems.len() < SHOWN { self.rules.as_slice() } else { &[] };
+        let valid = searched.iter().map(|draft| &*draft.rule.id);
         format!("unknown rule `{id}`{}", Hint::nearest(id, valid).without_list())
     }
 }

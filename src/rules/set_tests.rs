@@ -373,6 +373,11 @@ fn deep_nesting_and_long_names_are_problems_and_nothing_worse() {
     assert!(load(&dotted).is_err());
     let long = format!("schema = 1\n{} = 1", "a".repeat(1_000_000));
     assert!(load(&long).is_err());
+    let one_line = format!("schema = 1\nrule = [{}]", "{ x = 1 }, ".repeat(50_000));
+    assert!(load(&one_line).is_err());
+    let expect = "needs = [\"nowhere\"]\nexpect = [{ fact = \"bool.true\", equals = true }]";
+    let many: String = (0..5_000).map(|number| rule(&format!("rule-{number}"), expect)).collect();
+    assert!(load(&format!("schema = 1\n{many}")).is_err());
 }
 
 proptest! {

@@ -350,6 +350,9 @@ fn nothing_of_a_host_reaches_the_terminal_as_it_is() {
 fn colours_come_only_where_asked_for_and_change_no_words() {
     let coloured = shown(HOST, Look { colour: true, ..VERBOSE });
     assert!(coloured.contains("\x1b[1m\x1b[31mFAIL\x1b[0m"));
+    assert!(
+        coloured.contains("driver is \x1b[1m\x1b[31mnvidia\x1b[0m, wanted \x1b[1mvfio-pci\x1b[0m")
+    );
     let stripped = anstream::adapter::strip_str(&coloured).to_string();
     assert_eq!(stripped, shown(HOST, VERBOSE));
 }

@@ -54,16 +54,17 @@ fn write_item(code: &mut String, item: &Item) -> std::fmt::Result {
         Node::Integer(value) => write!(code, "Node::Integer({value})")?,
         Node::Bool(value) => write!(code, "Node::Bool({value})")?,
         Node::Other(_) => write!(code, "Node::Other({:?})", item.node.kind())?,
+        // Each list is a constant of its own: so its borrow lives for ever with every compiler.
         Node::Array(items) => {
-            code.push_str("Node::Array(Cow::Borrowed(&[");
+            code.push_str("Node::Array(Cow::Borrowed({ const LIST: &[Item] = &[");
             for item in items.iter() {
                 write_item(code, item)?;
                 code.push_str(", ");
             }
-            code.push_str("]))");
+            code.push_str("]; LIST }))");
         }
         Node::Table(entries) => {
-            code.push_str("Node::Table(Cow::Borrowed(&[");
+            code.push_str("Node::Table(Cow::Borrowed({ const LIST: &[Entry] = &[");
             for Entry { key, at, value } in entries.iter() {
                 write!(code, "Entry {{ key: Cow::Borrowed({key:?}), at: ")?;
                 write_position(code, *at)?;
@@ -71,7 +72,7 @@ fn write_item(code: &mut String, item: &Item) -> std::fmt::Result {
                 write_item(code, value)?;
                 code.push_str(" }, ");
             }
-            code.push_str("]))");
+            code.push_str("]; LIST }))");
         }
     }
     code.push_str(" }");

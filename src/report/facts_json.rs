@@ -86,13 +86,13 @@ impl Entry {
             Reading::Absent => absent = true,
             Reading::Unreadable(cause) => unreadable = Some(cause.to_string()),
         }
-        let counts = value.is_none() && assumed.is_some();
+        let counts = unreadable.is_some() && assumed.is_some();
         if counts {
             value = assumed.cloned().map(Json::from);
         }
         Self {
             value,
-            absent: absent && !counts,
+            absent,
             unreadable: unreadable.filter(|_| !counts),
             source: evidence.source.map(|source| source.to_string()),
             note: evidence.note,

@@ -3,6 +3,7 @@
 //! schema is in `schemas/report-v1.json`.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::{
     About, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult, Status, Verdict,
 };
 use crate::facts::{Cause, Value};
-use crate::rules::{Group, Offending, Severity, Stage, Tee};
+use crate::rules::{Group, Offending, Rule, Severity, Stage, Tee};
 
 /// The name of the format.
 const FORMAT: &str = "ccgpu-node-report";
@@ -28,7 +29,8 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// The JSON Schema of the report.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(ReportV1).to_value()
+    let settings = schemars::generate::SchemaSettings::default().for_serialize();
+    settings.into_generator().into_root_schema_for::<ReportV1<'static>>().to_value()
 }
 
 /// Whether a host is fit to run confidential GPU workloads, and why not.
@@ -39,16 +41,26 @@ struct ReportV1<'r> {
     /// Always 1.
     version: u32,
     host: HostV1<'r>,
-    stage: ChoiceV1<'r, Stage>,
-    /// `value` is null where it cannot be told.
-    tee: ChoiceV1<'r, Option<Tee>>,
+    stage: StageV1<'r>,
+    tee: TeeV1<'r>,
     verdict: Verdict,
     /// What `check` exits with.
     exit_code: u8,
     /// How many of the rules below ended in which status.
     counts: CountsV1,
+    /// How many rules of the stage were left out on the command line: the verdict is no wider than what
+    /// was judged.
+    left_out: usize,
+    /// The rules of the stage that the site disabled.
+    disabled: Vec<DisabledV1<'r>>,
     /// From cause to effect.
     rules: Vec<RuleV1<'r>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct DisabledV1<'r> {
+    id: &'r str,
+    reason: Option<&'r str>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -73,10 +85,17 @@ enum OriginV1 {
     Capture,
 }
 
-/// What the host was judged as, and why as that.
+/// The stage that the host was judged at, and why at that.
 #[derive(Serialize, JsonSchema)]
-struct ChoiceV1<'r, T> {
-    value: T,
+struct StageV1<'r> {
+    value: Stage,
+    why: &'r str,
+}
+
+/// The TEE that the host was judged for, and why for that; null where it cannot be told.
+#[derive(Serialize, JsonSchema)]
+struct TeeV1<'r> {
+    value: Option<Tee>,
     why: &'r str,
 }
 
@@ -214,11 +233,13 @@ impl<'r> ReportV1<'r> {
             format: FORMAT,
             version: VERSION,
             host: HostV1::of(&report.header),
-            stage: ChoiceV1 { value: platform.stage, why: stage_why },
-            tee: ChoiceV1 { value: platform.tee, why: tee_why },
+            stage: StageV1 { value: platform.stage, why: stage_why },
+            tee: TeeV1 { value: platform.tee, why: tee_why },
             verdict: report.verdict,
             exit_code: report.verdict.exit() as u8,
             counts: CountsV1::of(report.counts()),
+            left_out: report.scope.left_out,
+            disabled: report.scope.disabled.iter().map(DisabledV1::of).collect(),
             rules: report.results.iter().map(RuleV1::of).collect(),
         }
     }
@@ -228,6 +249,13 @@ impl CountsV1 {
     fn of(counts: Counts) -> Self {
         let Counts { pass, fail, unknown, not_applicable, blocked } = counts;
         Self { pass, fail, unknown, not_applicable, blocked }
+    }
+}
+
+impl<'r> DisabledV1<'r> {
+    fn of(rule: &'r Arc<Rule>) -> Self {
+        let reason = rule.overridden.as_ref().map(|change| change.reason.as_str());
+        Self { id: &rule.id, reason }
     }
 }
 
@@ -340,3 +368,7 @@ impl CauseV1 {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

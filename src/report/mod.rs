@@ -6,6 +6,7 @@ mod harmless;
 pub mod human;
 pub mod json;
 mod page;
+pub mod rules;
 mod verdict;
 mod visible;
 
@@ -15,21 +16,22 @@ use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
 use crate::rules::{Advice, Offending, Platform, Rule, Severity, Test};
 pub use verdict::{Counts, Verdict};
-pub use visible::visible;
+pub(crate) use visible::visible;
 
 /// A host and how it was judged.
 #[derive(Debug)]
 pub struct Report {
     pub header: Header,
+    pub scope: Scope,
     /// From cause to effect.
     pub results: Vec<RuleResult>,
     pub verdict: Verdict,
 }
 
 impl Report {
-    pub fn new(header: Header, results: Vec<RuleResult>) -> Self {
+    pub fn new(header: Header, scope: Scope, results: Vec<RuleResult>) -> Self {
         let verdict = Verdict::of(&results);
-        Self { header, results, verdict }
+        Self { header, scope, results, verdict }
     }
 
     /// The rules of a severity that ended in a status, in order.
@@ -40,6 +42,15 @@ impl Report {
     pub fn counts(&self) -> Counts {
         Counts::of(&self.results)
     }
+}
+
+/// What was not judged because somebody said so; a verdict is no wider than what was judged.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// How many rules of the stage `--only` and `--skip` left out.
+    pub left_out: usize,
+    /// The rules of the stage that the site disabled.
+    pub disabled: Vec<Arc<Rule>>,
 }
 
 /// What was judged, as what, and why as that. All texts may come from the host.

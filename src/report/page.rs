@@ -23,6 +23,9 @@ const DEFAULT_WIDTH: usize = 80;
 const WIDEST: usize = 110;
 const NARROWEST: usize = 40;
 
+/// How wide most status words are.
+const STATUS: usize = 4;
+
 impl Default for Look {
     fn default() -> Self {
         Self { colour: false, width: DEFAULT_WIDTH, verbose: false }
@@ -87,6 +90,15 @@ impl<'w> Page<'w> {
     ) -> io::Result<()> {
         write!(self.out, "{:first$}", "")?;
         self.flow(first, hang, pieces)
+    }
+
+    /// A status word and what it is about; the words of short ones stand below each other.
+    pub(super) fn headed(&mut self, status: Piece<'_>, pieces: &[Piece<'_>]) -> io::Result<()> {
+        let (ink, word) = status;
+        let width = word.width().max(STATUS);
+        self.put(ink, &visible(word))?;
+        write!(self.out, "{:1$}", "", width - word.width() + 2)?;
+        self.flow(width + 2, STATUS, pieces)
     }
 
     /// Goes on at a column.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The text with every control character, line break and direction mark spelt out.
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(is_treacherous) else { return Cow::Borrowed(text) };
     let (plain, rest) = text.split_at(first);
     let mut shown = String::with_capacity(text.len() + 16);

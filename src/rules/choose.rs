@@ -11,6 +11,7 @@ use super::rule::Rule;
 use super::set::RuleSet;
 use super::words::{Group, Stage, Tee, Word};
 use crate::facts::Needs;
+use crate::report::Scope;
 
 /// What the host is judged as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub enum FilterError {
 pub struct Chosen {
     pub(super) steps: Vec<Step>,
     pub platform: Platform,
+    /// What is not judged, for the report.
+    pub scope: Scope,
 }
 
 /// One rule to judge, and which of the steps before it it needs.
@@ -73,7 +76,12 @@ impl RuleSet {
         if !shown.contains(&true) {
             return Err(FilterError::EmptySelection(platform.stage));
         }
-        Ok(Chosen { steps: self.steps(&shown), platform })
+        let of_stage = || self.rules().iter().filter(|rule| rule.stage <= platform.stage);
+        let disabled: Vec<Arc<Rule>> =
+            of_stage().filter(|rule| rule.is_disabled()).cloned().collect();
+        let judged = shown.iter().filter(|shown| **shown).count();
+        let scope = Scope { left_out: of_stage().count() - disabled.len() - judged, disabled };
+        Ok(Chosen { steps: self.steps(&shown), platform, scope })
     }
 
     fn check(&self, option: &'static str, pattern: &str) -> Result<(), FilterError> {
@@ -82,10 +90,7 @@ impl RuleSet {
         }
         let valid = self.rules().iter().map(|rule| &*rule.id);
         let valid = valid.chain(Group::ALL.iter().map(|group| group.word()));
-        let hint = match Hint::nearest(pattern, valid) {
-            Hint::OneOf(_) => String::new(),
-            near => near.to_string(),
-        };
+        let hint = Hint::nearest(pattern, valid).without_list().to_string();
         Err(FilterError::Unknown { option, pattern: pattern.to_owned(), hint })
     }
 

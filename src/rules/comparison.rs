@@ -69,14 +69,14 @@ impl Reader<'_> {
         let fact = fields.required_text("fact").and_then(|(name, at)| self.fact(name, at));
         let operators = fields.present(&Operator::KEYS);
         let [(key, entry)] = operators.as_slice() else {
-            let message = match operators.as_slice() {
-                [] => format!("a comparison needs one of {}", Operator::KEYS.join(", ")),
-                many => {
-                    let keys: Vec<&str> = many.iter().map(|(key, _)| *key).collect();
-                    format!("a comparison has one operator, not {}", keys.join(" and "))
-                }
-            };
-            self.problems.missing(fields.at, message);
+            let keys: Vec<&str> = operators.iter().map(|(key, _)| *key).collect();
+            if keys.is_empty() {
+                let all = Operator::KEYS.join(", ");
+                fields.missing_any(&Operator::KEYS, &format!("a comparison needs one of {all}"));
+            } else {
+                let message = format!("a comparison has one operator, not {}", keys.join(" and "));
+                self.problems.add(fields.at, message);
+            }
             return None;
         };
         let fact = fact?;

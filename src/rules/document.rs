@@ -120,11 +120,15 @@ impl<'t> Lines<'t> {
     fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        // An offset inside a character, or behind the end, yields no slice: then its line is enough.
-        let column = self.text.get(start..offset).map_or(0, |before| before.chars().count());
+        // In a very long line bytes must do: counting its characters for each of its values would take
+        // the square of its length. So must they for an offset inside a character.
+        let before = self.text.get(start..offset).filter(|before| before.len() <= LONG_LINE);
+        let column = before.map_or(offset.saturating_sub(start), |before| before.chars().count());
         Position { line: count(line), column: count(column + 1) }
     }
 }
+
+const LONG_LINE: usize = 4096;
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)

@@ -2,7 +2,7 @@
 //! everything that is not as it should be.
 
 use super::document::{Entry, Item, Node, Position};
-use super::problem::Problems;
+use super::problem::{Hint, Problems};
 use super::words::Word;
 
 /// A table whose keys are all known.
@@ -10,6 +10,8 @@ pub(super) struct Fields<'a> {
     entries: &'a [Entry],
     pub(super) at: Position,
     what: &'static str,
+    /// The keys that misspelt ones probably mean; that they are missing need not be said again.
+    meant: Vec<&'a str>,
     pub(super) problems: &'a Problems,
 }
 
@@ -18,24 +20,22 @@ impl<'a> Fields<'a> {
     pub(super) fn open(
         item: &'a Item,
         what: &'static str,
-        keys: &[&'static str],
+        keys: &'a [&'static str],
         problems: &'a Problems,
     ) -> Option<Self> {
         let Node::Table(entries) = &item.node else {
             problems.add(item.at, format!("{what} is a table, not {}", item.node.kind()));
             return None;
         };
-        for entry in entries.iter() {
-            if !keys.contains(&entry.key.as_ref()) {
-                problems.unknown(
-                    entry.at,
-                    &format!("key of {what}"),
-                    &entry.key,
-                    keys.iter().copied(),
-                );
+        let mut meant = Vec::new();
+        for entry in entries.iter().filter(|entry| !keys.contains(&entry.key.as_ref())) {
+            let hint = Hint::nearest(&entry.key, keys.iter().copied());
+            problems.add(entry.at, format!("unknown key `{}` in {what}{hint}", entry.key));
+            if let Hint::Nearest(key) = hint {
+                meant.push(key);
             }
         }
-        Some(Self { entries, at: item.at, what, problems })
+        Some(Self { entries, at: item.at, what, meant, problems })
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'a Item> {
@@ -49,7 +49,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn missing(&self, key: &str) {
-        self.problems.missing(self.at, format!("{} has no `{key}`", self.what));
+        self.missing_any(&[key], &format!("{} has no `{key}`", self.what));
+    }
+
+    /// None of some keys is there, and none of them was probably meant.
+    pub(super) fn missing_any(&self, keys: &[&str], message: &str) {
+        if !self.meant.iter().any(|meant| keys.contains(meant)) {
+            self.problems.missing(self.at, message);
+        }
     }
 
     /// A text that is not empty.

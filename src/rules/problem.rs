@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::document::Position;
+use crate::report::visible;
 
 /// One thing that is wrong in a rule file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +14,14 @@ pub struct Problem {
     pub line: u32,
     pub column: u32,
     pub message: String,
+}
+
+impl Problem {
+    /// Names in a message come from the file: they are made safe to show.
+    pub(super) fn new(file: &Arc<str>, at: Position, message: &str) -> Self {
+        let message = visible(message).into_owned();
+        Self { file: Arc::clone(file), line: at.line, column: at.column, message }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -28,6 +37,9 @@ pub struct LoadError {
     pub problems: Vec<Problem>,
 }
 
+/// More problems than this have one cause, such as a file that holds no rules at all.
+pub(crate) const SHOWN: usize = 100;
+
 impl std::error::Error for LoadError {}
 
 impl fmt::Display for LoadError {
@@ -36,7 +48,11 @@ impl fmt::Display for LoadError {
             [only] => write!(out, "the rules are wrong: {only}"),
             all => {
                 write!(out, "the rules are wrong in {} places:", all.len())?;
-                all.iter().try_for_each(|problem| write!(out, "\n  {problem}"))
+                all.iter().take(SHOWN).try_for_each(|problem| write!(out, "\n  {problem}"))?;
+                match all.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(out, "\n  and {more} more"),
+                }
             }
         }
     }
@@ -55,17 +71,12 @@ impl Problems {
         Self { file: file.into(), partial: false, list: RefCell::default() }
     }
 
-    pub(super) fn add(&self, at: Position, message: impl Into<String>) {
-        self.list.borrow_mut().push(Problem {
-            file: Arc::clone(&self.file),
-            line: at.line,
-            column: at.column,
-            message: message.into(),
-        });
+    pub(super) fn add(&self, at: Position, message: impl AsRef<str>) {
+        self.list.borrow_mut().push(Problem::new(&self.file, at, message.as_ref()));
     }
 
     /// Something that should be there and is not.
-    pub(super) fn missing(&self, at: Position, message: impl Into<String>) {
+    pub(super) fn missing(&self, at: Position, message: impl AsRef<str>) {
         if !self.partial {
             self.add(at, message);
         }
@@ -112,6 +123,14 @@ impl<'n> Hint<'n> {
             Some((distance, each)) if distance <= allowed => Self::Nearest(each),
             _ if valid.is_empty() || valid.len() > LISTED => Self::Nothing,
             _ => Self::OneOf(valid),
+        }
+    }
+
+    /// Names that one file gave to its own things need no list.
+    pub(super) fn without_list(self) -> Self {
+        match self {
+            Self::OneOf(_) => Self::Nothing,
+            near => near,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::builtin;
 use super::catalogue::Catalogue;
-use super::document::{self, Position};
+use super::document;
 use super::load::{self, Change, Content, Draft, Patterns};
-use super::problem::{LoadError, Problem, Problems};
+use super::problem::{Hint, LoadError, Problem, Problems, SHOWN};
 use super::rule::{Origin, Override, Rule};
 
 /// A rule file of a site: its name, for messages, and its text.
@@ -112,7 +112,7 @@ impl Assembly {
             if let Some(first) = places.get(id) {
                 let Origin { file, line } = &self.rules[*first].rule.origin;
                 let message = format!("the id `{id}` is taken by the rule at {file}:{line}");
-                self.problems.push(problem(&draft.rule.origin.file, draft.id_at, message));
+                self.problems.push(Problem::new(&draft.rule.origin.file, draft.id_at, &message));
             } else {
                 places.insert(id.clone(), place);
             }
@@ -127,10 +127,10 @@ impl Assembly {
                     None if self.partial => continue,
                     None => self.unknown_rule(needed),
                     // Whatever its order, a circle of needs holds such a step back.
-                    Some(other) if *other >= place => format!(
-                        "`{needed}` does not stand before this rule: causes stand first, and none \
-                         can need itself"
-                    ),
+                    Some(other) if *other == place => "a rule cannot need itself".to_owned(),
+                    Some(other) if *other > place => {
+                        format!("`{needed}` stands after this rule: put causes first")
+                    }
                     Some(other) if self.rules[*other].rule.stage > draft.rule.stage => {
                         format!(
                             "`{needed}` belongs to the later stage {}",
@@ -139,7 +139,7 @@ impl Assembly {
                     }
                     Some(_) => continue,
                 };
-                self.problems.push(problem(&draft.rule.origin.file, *at, message));
+                self.problems.push(Problem::new(&draft.rule.origin.file, *at, &message));
             }
         }
     }
@@ -150,7 +150,7 @@ impl Assembly {
             let Some(place) = places.get(change.rule.as_str()) else {
                 if !self.partial {
                     let message = self.unknown_rule(&change.rule);
-                    self.problems.push(problem(&file, change.at, message));
+                    self.problems.push(Problem::new(&file, change.at, &message));
                 }
                 continue;
             };
@@ -158,7 +158,7 @@ impl Assembly {
             if let Some(Override { origin: Origin { file: first, line }, .. }) = &rule.overridden {
                 let id = &change.rule;
                 let message = format!("`{id}` is already overridden at {first}:{line}");
-                self.problems.push(problem(&file, change.at, message));
+                self.problems.push(Problem::new(&file, change.at, &message));
                 continue;
             }
             rule.overridden = Some(Override {
@@ -172,11 +172,9 @@ impl Assembly {
     }
 
     fn unknown_rule(&self, id: &str) -> String {
-        let valid = self.rules.iter().map(|draft| &*draft.rule.id);
-        format!("unknown rule `{id}`{}", super::problem::Hint::nearest(id, valid))
+        // Looking for near names takes long; problems that are not shown need none.
+        let searched = if self.problems.len() < SHOWN { self.rules.as_slice() } else { &[] };
+        let valid = searched.iter().map(|draft| &*draft.rule.id);
+        format!("unknown rule `{id}`{}", Hint::nearest(id, valid).without_list())
     }
-}
-
-fn problem(file: &Arc<str>, at: Position, message: String) -> Problem {
-    Problem { file: Arc::clone(file), line: at.line, column: at.column, message }
 }

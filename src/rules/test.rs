@@ -127,14 +127,11 @@ impl fmt::Display for Operator {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Equals(wanted) => write!(out, "{}", Spoken(wanted)),
-            Self::OneOf(wanted) => match wanted.as_slice() {
-                [only] => write!(out, "{}", Spoken(only)),
-                _ => {
-                    let all: Vec<String> =
-                        wanted.iter().map(|each| Spoken(each).to_string()).collect();
-                    write!(out, "one of {}", all.join(", "))
-                }
-            },
+            Self::OneOf(wanted) => {
+                let all: Vec<String> = wanted.iter().map(|each| Spoken(each).to_string()).collect();
+                let one_of = if all.len() > 1 { "one of " } else { "" };
+                write!(out, "{one_of}{}", all.join(", "))
+            }
             Self::AtLeast(bound) => write!(out, "at least {bound}"),
             Self::Below(bound) => write!(out, "below {bound}"),
             Self::ContainsAll(wanted) => match wanted.len() {

@@ -9,7 +9,7 @@ use super::set::{RuleFile, RuleSet};
 use super::words::{Stage, Tee};
 use crate::facts::catalogue::{Collection, Evidence, Fact, ItemFact, Selection, Subject};
 use crate::facts::{Cause, Facts, Kind, Needs, Reading, Source, Value};
-use crate::report::{Header, HostOrigin, Report, RuleResult};
+use crate::report::{Header, HostOrigin, Report, RuleResult, Scope};
 
 pub(crate) fn catalogue() -> Catalogue {
     Catalogue::of(FACTS, COLLECTIONS)
@@ -43,7 +43,7 @@ pub(crate) fn report(results: Vec<RuleResult>) -> Report {
         tee_why: "the CPU has SEV-SNP".to_owned(),
         origin: HostOrigin::Live,
     };
-    Report::new(header, results)
+    Report::new(header, Scope::default(), results)
 }
 
 /// The text of a rule, with what is left out filled in.

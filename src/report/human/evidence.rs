@@ -28,12 +28,11 @@ pub(super) fn fold<'r>(findings: impl IntoIterator<Item = &'r Finding>) -> Vec<F
     for finding in findings {
         let near = folds.len().saturating_sub(LOOKED_BACK);
         let same = folds[near..].iter().rposition(|fold| say_the_same(fold.first, finding));
-        let place = match same.map(|place| near + place) {
-            Some(place) => place,
-            None => {
-                folds.push(Fold { first: finding, subjects: Vec::new(), sources: Vec::new() });
-                folds.len() - 1
-            }
+        let place = if let Some(place) = same {
+            near + place
+        } else {
+            folds.push(Fold { first: finding, subjects: Vec::new(), sources: Vec::new() });
+            folds.len() - 1
         };
         let fold = &mut folds[place];
         fold.subjects.extend(finding.subject.as_deref());
@@ -77,88 +76,87 @@ pub(super) fn write(
         [only] => format!("{only}: "),
         _ => String::new(),
     };
-    let (lead, found, tail) = sentence(finding, look);
-    let lead = format!("{subject}{lead}");
-    page.entry(margin, label, &[(Ink::Plain, &lead), (ink, &found), (Ink::Plain, &tail)])?;
+    let Sentence { lead, key, tail, wanted } = sentence(finding, look);
+    let pieces = [(Ink::Plain, &*format!("{subject}{lead}")), (ink, &*key)];
+    let rest = [(Ink::Plain, &*tail), (Ink::Strong, &*wanted)];
+    page.entry(margin, label, &[pieces, rest].concat())?;
+    let details = Margin { indent: margin.indent + margin.label + 2, label: 0 };
     if let subjects @ [_, _, ..] = fold.subjects.as_slice() {
         let all = list(subjects.iter(), limit(look));
         let text = format!("{} {}: {all}", subjects.len(), plural(item));
-        page.entry(margin, "", &[(Ink::Plain, &text)])?;
+        page.entry(details, "", &[(Ink::Plain, &text)])?;
     }
     if let Some(note) = &finding.note {
-        page.entry(margin, "", &[(Ink::Plain, note)])?;
+        page.entry(details, "", &[(Ink::Plain, note)])?;
     }
-    match fold.sources.as_slice() {
-        [] => Ok(()),
-        [only] => page.entry(margin, "", &[(Ink::Faint, &format!("read from {only}"))]),
-        all if look.verbose => {
-            let text = format!("read from {}", list(all.iter(), usize::MAX));
-            page.entry(margin, "", &[(Ink::Faint, &text)])
-        }
-        [first, others @ ..] => {
-            let text = format!("read from {first} and {} more", others.len());
-            page.entry(margin, "", &[(Ink::Faint, &text)])
-        }
-    }
+    let places = match fold.sources.as_slice() {
+        [] => return Ok(()),
+        all if look.verbose => list(all.iter(), usize::MAX),
+        [only] => only.to_string(),
+        [first, others @ ..] => format!("{first} and {} more", others.len()),
+    };
+    page.entry(details, "", &[(Ink::Faint, &format!("read from {places}"))])
 }
 
 fn limit(look: Look) -> usize {
     if look.verbose { usize::MAX } else { LISTED }
 }
 
-/// A sentence in three parts; the middle one is what to look at.
-fn sentence(finding: &Finding, look: Look) -> (String, String, String) {
+/// A finding in words; the key is what to look at first.
+#[derive(Default)]
+struct Sentence {
+    lead: String,
+    key: String,
+    tail: String,
+    wanted: String,
+}
+
+fn sentence(finding: &Finding, look: Look) -> Sentence {
     let name = finding.about.name();
     let wanted = finding.about.test().map(|test| test.operator.to_string()).unwrap_or_default();
-    match (&finding.about, &finding.found) {
-        (About::Members(collection), Found::Unreadable(cause)) => (
-            format!("which {} there are ", plural(collection.item)),
-            "cannot be told".to_owned(),
-            format!(": {cause}"),
-        ),
-        (About::Condition(_), Found::Unreadable(cause)) => (
-            format!("whether this is required depends on {name}, which "),
-            "cannot be told".to_owned(),
-            format!(": {cause}"),
-        ),
-        (_, Found::Unreadable(cause)) if wanted.is_empty() => {
-            (format!("{name} "), "cannot be told".to_owned(), format!(": {cause}"))
-        }
-        (_, Found::Unreadable(cause)) => {
-            (format!("{name} "), "cannot be told".to_owned(), format!(": {cause}; wanted {wanted}"))
-        }
-        (_, found) => {
-            let assumed = if finding.assumed { " (assumed, not read)" } else { "" };
-            let tail = match finding.outcome {
-                Status::Fail => format!("{assumed}, wanted {wanted}"),
-                _ => assumed.to_owned(),
-            };
-            (format!("{name} "), what_is(found, look), tail)
-        }
+    if let Found::Unreadable(cause) = &finding.found {
+        let lead = match &finding.about {
+            About::Members(collection) => format!("which {} there are ", plural(collection.item)),
+            About::Condition(_) => format!("whether this is required depends on {name}, which "),
+            About::Expectation(_) | About::Tee => format!("{name} "),
+        };
+        let key = "cannot be told".to_owned();
+        return match finding.about {
+            About::Expectation(_) => {
+                Sentence { lead, key, tail: format!(": {cause}; wanted "), wanted }
+            }
+            _ => Sentence { lead, key, tail: format!(": {cause}"), ..Sentence::default() },
+        };
+    }
+    let assumed = if finding.assumed { " (assumed, not read)" } else { "" };
+    let (verb, key) = what_is(&finding.found, look);
+    let lead = format!("{name} {verb} ");
+    match finding.outcome {
+        Status::Fail => Sentence { lead, key, tail: format!("{assumed}, wanted "), wanted },
+        _ => Sentence { lead, key, tail: assumed.to_owned(), ..Sentence::default() },
     }
 }
 
 /// A finding on one line, for what passed.
 pub(super) fn brief(finding: &Finding) -> String {
     let assumed = if finding.assumed { " (assumed)" } else { "" };
-    format!("{} {}{assumed}", finding.about.name(), what_is(&finding.found, Look::default()))
+    let (verb, what) = what_is(&finding.found, Look::default());
+    format!("{} {verb} {what}{assumed}", finding.about.name())
 }
 
-fn what_is(found: &Found, look: Look) -> String {
+fn what_is(found: &Found, look: Look) -> (&'static str, String) {
     match found {
-        Found::Value(value) => format!("is {}", shortened(&Spoken(value).to_string(), look)),
-        Found::Members(Offending::Missing(none)) if none.is_empty() => "has all wanted".to_owned(),
-        Found::Members(Offending::Missing(members)) => {
-            format!("lacks {}", list(members.iter(), limit(look)))
+        Found::Value(value) => ("is", shortened(&Spoken(value).to_string(), look).into_owned()),
+        Found::Members(Offending::Missing(none)) if none.is_empty() => {
+            ("has", "all wanted".to_owned())
         }
+        Found::Members(Offending::Missing(members)) => ("lacks", list(members.iter(), limit(look))),
         Found::Members(Offending::Present(none)) if none.is_empty() => {
-            "has none of the unwanted".to_owned()
+            ("has", "none of the unwanted".to_owned())
         }
-        Found::Members(Offending::Present(members)) => {
-            format!("has {}", list(members.iter(), limit(look)))
-        }
-        Found::Absent => "is absent".to_owned(),
-        Found::Unreadable(cause) => format!("cannot be told: {cause}"),
+        Found::Members(Offending::Present(members)) => ("has", list(members.iter(), limit(look))),
+        Found::Absent => ("is", "absent".to_owned()),
+        Found::Unreadable(cause) => ("cannot be told:", cause.to_string()),
     }
 }
 

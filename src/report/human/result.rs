@@ -1,13 +1,14 @@
 //! One rule of the report: a block for what is wrong, a line for what is not.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::evidence::{self, Fold, brief, fold, list, plural};
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::{Report, RuleResult, Status};
-use crate::rules::Severity;
+use crate::rules::{Resolution, Severity};
 
-const BODY: Margin = Margin { indent: 4, label: 8 };
+const BODY: Margin = Margin { indent: 4, label: 10 };
 
 /// How many different findings of a rule are shown, unless all are asked for.
 const SAID: usize = 8;
@@ -20,7 +21,7 @@ fn word(result: &RuleResult) -> (Ink, &'static str) {
         (Status::Fail, Severity::Info) => (Ink::Command, "NOTE"),
         (Status::Unknown, _) => (Ink::Unsure, "UNKNOWN"),
         (Status::Pass, _) => (Ink::Good, "PASS"),
-        (Status::NotApplicable, _) => (Ink::Faint, "N/A "),
+        (Status::NotApplicable, _) => (Ink::Faint, "N/A"),
         (Status::Blocked, _) => (Ink::Faint, "WAIT"),
     }
 }
@@ -38,14 +39,13 @@ pub(super) fn block(
         Status::Unknown => format!(": cannot tell whether {}", rule.title),
         _ => format!(": {}", rule.title),
     };
-    let head = [(ink, word), (Ink::Plain, "  "), (Ink::Strong, &*rule.id), (Ink::Plain, &title)];
-    page.wrapped(0, BODY.indent, &head)?;
+    page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &title)])?;
     findings(page, result, look)?;
     if result.status == Status::Fail || look.verbose {
         page.labelled(BODY, "why", &rule.why)?;
     }
     if let Some(symptom) = &rule.symptom {
-        page.labelled(BODY, "later", symptom)?;
+        page.labelled(BODY, "leads to", symptom)?;
     }
     for advice in result.advice() {
         page.labelled(BODY, "do", &advice.text)?;
@@ -54,10 +54,14 @@ pub(super) fn block(
             page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
         }
     }
+    if result.status == Status::Fail && rule.resolved_by == Some(Resolution::Reboot) {
+        let label = if result.advice.is_empty() { "do" } else { "" };
+        page.entry(BODY, label, &[(Ink::Plain, "A reboot puts this right.")])?;
+    }
     let held_up = held_up_by(report, &rule.id);
     if !held_up.is_empty() {
-        let text = format!("{} (not judged until this is right)", list(held_up.iter(), usize::MAX));
-        page.entry(BODY, "holds up", &[(Ink::Plain, &text)])?;
+        let text = format!("{}: not judged until this passes", list(held_up.iter(), usize::MAX));
+        page.entry(BODY, "blocks", &[(Ink::Plain, &text)])?;
     }
     if look.verbose {
         for address in &rule.docs {
@@ -86,15 +90,19 @@ fn findings(page: &mut Page<'_>, result: &RuleResult, look: Look) -> io::Result<
         let text = format!("and {} more; -v shows them", wrong.len() - said);
         page.entry(BODY, "", &[(Ink::Faint, &text)])?;
     }
-    let mut affected: Vec<&str> =
+    let affected: BTreeSet<&str> =
         wrong.iter().flat_map(|fold| fold.subjects.iter().copied()).collect();
-    affected.sort_unstable();
-    affected.dedup();
-    let others = result.subjects.saturating_sub(affected.len());
-    if others > 0 && result.rule.each.is_some() {
-        let text = match others {
-            1 => format!("1 other {item} is as wanted"),
-            _ => format!("{others} other {} are as wanted", plural(item)),
+    let passed = result.findings.iter().filter(|finding| finding.outcome == Status::Pass);
+    let others: BTreeSet<&str> = passed
+        .filter_map(|finding| finding.subject.as_deref())
+        .filter(|subject| !affected.contains(subject))
+        .collect();
+    if !others.is_empty() {
+        let text = match (others.len(), affected.is_empty()) {
+            (1, false) => format!("1 other {item} is as wanted"),
+            (many, false) => format!("{many} other {} are as wanted", plural(item)),
+            (1, true) => format!("the 1 {item} that was found is as wanted"),
+            (many, true) => format!("the {many} {} that were found are as wanted", plural(item)),
         };
         page.entry(BODY, label, &[(Ink::Faint, &text)])?;
     }
@@ -119,15 +127,10 @@ pub(super) fn held_up_by_unshown(page: &mut Page<'_>, report: &Report) -> io::Re
         let waiting = list(held_up_by(report, &root.id).iter(), usize::MAX);
         let tail = format!(", which was left out but did not pass: {waiting}");
         page.blank()?;
-        page.wrapped(
-            0,
-            BODY.indent,
-            &[
-                (Ink::Unsure, "WAIT"),
-                (Ink::Plain, "  not judged because of "),
-                (Ink::Strong, &root.id),
-                (Ink::Plain, &tail),
-            ],
+        let why = "not judged because of ";
+        page.headed(
+            (Ink::Unsure, "WAIT"),
+            &[(Ink::Plain, why), (Ink::Strong, &root.id), (Ink::Plain, &tail)],
         )?;
     }
     Ok(())
@@ -142,16 +145,9 @@ pub(super) fn line(page: &mut Page<'_>, report: &Report, result: &RuleResult) ->
         _ => ("not about this host", not_concerned(report, result)),
     };
     let what = format!(": {what} ");
-    page.wrapped(
-        0,
-        6,
-        &[
-            (ink, word),
-            (Ink::Plain, "  "),
-            (Ink::Strong, &rule.id),
-            (Ink::Plain, &what),
-            (Ink::Faint, &evidence),
-        ],
+    page.headed(
+        (ink, word),
+        &[(Ink::Strong, &rule.id), (Ink::Plain, &what), (Ink::Faint, &evidence)],
     )
 }
 

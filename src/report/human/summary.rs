@@ -5,7 +5,7 @@ use std::io;
 use super::evidence::list;
 use crate::facts::Cause;
 use crate::report::page::{Ink, Look, Page};
-use crate::report::{Found, HostOrigin, Report, RuleResult, Status, Verdict};
+use crate::report::{Found, HostOrigin, Report, RuleResult, Scope, Status, Verdict};
 use crate::rules::Severity;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Result<()> {
@@ -27,6 +27,16 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
         };
         page.wrapped(2, 2, &[(Ink::Strong, hint)])?;
     }
+    let Scope { left_out, disabled } = &report.scope;
+    if *left_out > 0 {
+        let rules = if *left_out == 1 { "1 rule was" } else { &format!("{left_out} rules were") };
+        let text = format!("{rules} left out by --only or --skip: this is not the whole answer.");
+        page.wrapped(2, 2, &[(Ink::Advised, &text)])?;
+    }
+    if !disabled.is_empty() {
+        let ids = list(disabled.iter().map(|rule| &rule.id), usize::MAX);
+        page.wrapped(2, 2, &[(Ink::Advised, &format!("Disabled on this site: {ids}."))])?;
+    }
     let assumed = assumptions(report);
     if !assumed.is_empty() {
         let text = format!(
@@ -45,35 +55,34 @@ fn answer(report: &Report) -> String {
     let required = |status| report.with(Severity::Required, status).count();
     let (failed, unknown) = (required(Status::Fail), required(Status::Unknown));
     let (waiting, passed) = (required(Status::Blocked), required(Status::Pass));
+    let rules = |count| {
+        if count == 1 { "1 required rule".to_owned() } else { format!("{count} required rules") }
+    };
     let mut said = Vec::new();
-    match failed {
-        0 => {}
-        1 => said.push("1 required rule fails".to_owned()),
-        many => said.push(format!("{many} required rules fail")),
+    if failed > 0 {
+        let fail = if failed == 1 { "fails" } else { "fail" };
+        let until = if report.verdict == Verdict::RebootRequired { " until then" } else { "" };
+        said.push(format!("{} {fail}{until}", rules(failed)));
     }
-    match (unknown, failed) {
-        (0, _) => {}
-        (1, 0) => said.push("1 required rule could not be judged".to_owned()),
-        (many, 0) => said.push(format!("{many} required rules could not be judged")),
-        (many, _) => said.push(format!("{many} could not be judged")),
+    if unknown > 0 {
+        let which = if failed == 0 { rules(unknown) } else { unknown.to_string() };
+        said.push(format!("{which} could not be judged"));
     }
-    match (waiting, said.is_empty()) {
-        (0, _) => {}
-        (1, true) => said.push("1 required rule waits for another that did not pass".to_owned()),
-        (many, true) => {
-            said.push(format!("{many} required rules wait for others that did not pass"));
-        }
-        (1, false) => said.push("1 waits for them".to_owned()),
-        (many, false) => said.push(format!("{many} wait for them")),
+    if waiting > 0 {
+        let which = if said.is_empty() { rules(waiting) } else { waiting.to_string() };
+        let wait = if waiting == 1 { "waits for another" } else { "wait for others" };
+        said.push(format!("{which} {wait}"));
     }
     if said.is_empty() {
+        let chosen = report.scope.left_out > 0;
+        let about = if chosen { "among those chosen" } else { "about this host" };
         return match passed {
             0 => "none of the rules judged is required, so they answer nothing".to_owned(),
-            1 => "the 1 required rule about this host passes".to_owned(),
-            many => format!("all {many} required rules about this host pass"),
+            1 => format!("the 1 required rule {about} passes"),
+            many => format!("all {many} required rules {about} pass"),
         };
     }
-    format!("{}.", list(said.iter(), usize::MAX)).trim_end_matches('.').to_owned()
+    said.join(", ")
 }
 
 fn numbers(report: &Report) -> String {

@@ -1,0 +1,226 @@
+//! The JSON Schema of a rule file, for editors of TOML: every key, every word, every fact with its
+//! sentence, and which operators fit which kind of fact. The loader is stricter still.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::catalogue::{Catalogue, Handle};
+use super::load::{ADVICE_KEYS, CASE_KEYS, FILE_KEYS, OVERRIDE_KEYS, RULE_KEYS, SCHEMA};
+use super::rule::Resolution;
+use super::test::{AbsentIs, Operator};
+use super::words::{Group, Severity, Stage, Tee, Word};
+use crate::facts::Kind;
+
+const KINDS: [Kind; 6] =
+    [Kind::Bool, Kind::Integer, Kind::Text, Kind::Version, Kind::Duration, Kind::Set];
+
+/// The schema of the rule files that can be written over a catalogue.
+pub fn schema(catalogue: &Catalogue) -> Json {
+    let host: Vec<(Handle, &str)> =
+        catalogue.facts().map(|fact| (Handle::Host(fact), fact.doc)).collect();
+    let mut any = host.clone();
+    let items = catalogue.collections().flat_map(|collection| collection.facts);
+    any.extend(items.map(|fact| (Handle::Item(fact), fact.doc)));
+    any.sort_by_key(|(fact, _)| fact.name());
+    any.dedup_by(|one, other| one.0.name() == other.0.name() && one.0.kind() == other.0.kind());
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Rules of ccgpu-node",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["schema"],
+        "properties": object(&FILE_KEYS, |key| match key {
+            "schema" => json!({ "const": SCHEMA, "description": "The version of the rule language." }),
+            "rule" => array_of("rule"),
+            _ => array_of("override"),
+        }),
+        "definitions": {
+            "rule": rule(catalogue),
+            "case": {
+                "type": "object",
+                "description": "The first case whose conditions all hold is judged.",
+                "additionalProperties": false,
+                "required": ["expect"],
+                "properties": object(&CASE_KEYS, |_| array_of("comparison")),
+            },
+            "advice": {
+                "type": "object",
+                "description": "What a person must do; the first whose conditions hold is shown.",
+                "additionalProperties": false,
+                "required": ["text"],
+                "properties": object(&ADVICE_KEYS, |key| match key {
+                    "when" => array_of("host-comparison"),
+                    "command" => text("A command to copy; the program never runs it."),
+                    _ => text("What to do, in words."),
+                }),
+            },
+            "override": override_(),
+            "comparison": comparison(&any),
+            "host-comparison": comparison(&host),
+        },
+    })
+}
+
+fn rule(catalogue: &Catalogue) -> Json {
+    let properties = object(&RULE_KEYS, |key| match key {
+        "id" => json!({
+            "type": "string",
+            "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
+            "description": "Names the thing that is judged, in kebab-case.",
+        }),
+        "title" => text("What is wrong when the rule fails."),
+        "good" => text("What is right when the rule passes."),
+        "severity" => word::<Severity>("What a failure means."),
+        "stage" => word::<Stage>("From which stage on it is required; host unless given."),
+        "tee" => json!({
+            "type": "array",
+            "minItems": 1,
+            "items": word::<Tee>("A trusted execution environment."),
+            "description": "The rule is about these only; all unless given.",
+        }),
+        "group" => word::<Group>("What the rule is about; site unless given."),
+        "why" => text("Why it matters."),
+        "symptom" => text("The error that a user meets later if this is ignored."),
+        "docs" => texts("Addresses of what the rule is drawn from."),
+        "needs" => texts("Rules before this one that must not fail for it to be judged."),
+        "applies" => array_of("host-comparison"),
+        "for-each" => names(
+            "The members to judge, each on its own.",
+            catalogue.collections().map(|each| (each.name, each.doc)),
+        ),
+        "where" | "expect" => array_of("comparison"),
+        "case" => array_of("case"),
+        "advice" => array_of("advice"),
+        _ => word::<Resolution>("What alone makes a failure go away."),
+    });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["id", "title", "severity", "why"],
+        "oneOf": [{ "required": ["expect"] }, { "required": ["case"] }],
+        "dependencies": { "where": ["for-each"] },
+        "properties": properties,
+    })
+}
+
+fn override_() -> Json {
+    json!({
+        "type": "object",
+        "description": "Changes the severity of a rule, or disables it.",
+        "additionalProperties": false,
+        "required": ["rule", "reason"],
+        "oneOf": [{ "required": ["severity"] }, { "required": ["disable"] }],
+        "properties": object(&OVERRIDE_KEYS, |key| match key {
+            "severity" => word::<Severity>("What a failure means on this site."),
+            "disable" => json!({ "const": true }),
+            "reason" => text("Why; it is shown in reports."),
+            _ => text("The id of a rule."),
+        }),
+    })
+}
+
+/// A comparison names a fact, and has exactly one of the operators that fit the fact's kind.
+fn comparison(facts: &[(Handle, &str)]) -> Json {
+    let mut properties = Map::new();
+    let all = facts.iter().map(|(fact, doc)| (fact.name(), *doc));
+    properties.insert("fact".to_owned(), names("What is compared.", all));
+    for key in Operator::KEYS {
+        properties.insert(key.to_owned(), json!({ "description": meaning(key) }));
+    }
+    properties.insert(
+        "absent-is".to_owned(),
+        word::<AbsentIs>("How a thing that does not exist counts; fail unless given."),
+    );
+    let kinds: Vec<Json> = KINDS
+        .into_iter()
+        .filter_map(|kind| {
+            let of_kind = facts.iter().filter(|(fact, _)| fact.kind() == kind);
+            let of_kind: Vec<&str> = of_kind.map(|(fact, _)| fact.name()).collect();
+            (!of_kind.is_empty()).then(|| operators(kind, &of_kind))
+        })
+        .collect();
+    let mut schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["fact"],
+        "properties": properties,
+    });
+    if !kinds.is_empty() {
+        schema["anyOf"] = Json::Array(kinds);
+    }
+    schema
+}
+
+fn operators(kind: Kind, facts: &[&str]) -> Json {
+    let fitting: Vec<&str> =
+        Operator::KEYS.into_iter().filter(|key| Operator::takes(key, kind) == Some(true)).collect();
+    let value = match kind {
+        Kind::Bool => json!({ "type": "boolean" }),
+        Kind::Integer => json!({ "type": "integer" }),
+        Kind::Text | Kind::Version | Kind::Duration => json!({ "type": "string" }),
+        Kind::Set => json!({ "type": "array", "items": { "type": "string" } }),
+    };
+    let mut properties = Map::new();
+    properties.insert("fact".to_owned(), json!({ "enum": facts }));
+    for key in &fitting {
+        let value = match *key {
+            "one-of" => json!({ "type": "array", "minItems": 1, "items": value }),
+            "contains-all" | "contains-none" => {
+                json!({ "type": "array", "minItems": 1, "items": { "type": "string" } })
+            }
+            _ => value.clone(),
+        };
+        properties.insert((*key).to_owned(), value);
+    }
+    let one: Vec<Json> = Operator::KEYS.iter().map(|key| json!({ "required": [key] })).collect();
+    let fits: Vec<Json> = fitting.iter().map(|key| json!({ "required": [key] })).collect();
+    json!({ "title": kind.name(), "properties": properties, "oneOf": one, "anyOf": fits })
+}
+
+fn meaning(operator: &str) -> &'static str {
+    match operator {
+        "equals" => "The value is this one.",
+        "one-of" => "The value is one of these.",
+        "at-least" => "The value is this or more.",
+        "below" => "The value is less than this.",
+        "contains-all" => "The set has all of these.",
+        "contains-none" => "The set has none of these.",
+        _ => "The whole text matches this regular expression.",
+    }
+}
+
+fn object(keys: &[&str], schema: impl Fn(&str) -> Json) -> Json {
+    Json::Object(keys.iter().map(|key| ((*key).to_owned(), schema(key))).collect())
+}
+
+fn array_of(definition: &str) -> Json {
+    let items = json!({ "$ref": format!("#/definitions/{definition}") });
+    json!({ "type": "array", "minItems": 1, "items": items })
+}
+
+fn text(description: &str) -> Json {
+    json!({ "type": "string", "minLength": 1, "description": description })
+}
+
+fn texts(description: &str) -> Json {
+    let items = json!({ "type": "string", "minLength": 1 });
+    json!({ "type": "array", "minItems": 1, "items": items, "description": description })
+}
+
+fn word<T: Word>(description: &str) -> Json {
+    let words: Vec<&str> = T::ALL.iter().map(|each| each.word()).collect();
+    json!({ "enum": words, "description": description })
+}
+
+/// Names with a sentence each, in the two ways that editors know.
+fn names<'n>(description: &str, names: impl Iterator<Item = (&'n str, &'n str)>) -> Json {
+    let (names, sentences): (Vec<&str>, Vec<&str>) = names.unzip();
+    if names.is_empty() {
+        return text(description);
+    }
+    json!({
+        "enum": names,
+        "description": description,
+        "enumDescriptions": sentences,
+        "x-taplo": { "docs": { "enumValues": sentences } },
+    })
+}

@@ -8,6 +8,7 @@ use super::scalar::{self, Presentation};
 use super::{Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Syntax, YamlError, line_number};
 
 pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
+    refuse_many_tags(text)?;
     let mut input = text;
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
@@ -33,10 +34,28 @@ pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
     Ok(document)
 }
 
+/// The parser compares every `%TAG` line with all others, so that their number must be bounded. No
+/// configuration has one.
+fn refuse_many_tags(text: &[u8]) -> Result<(), YamlError> {
+    const LIMIT: usize = 100;
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).zip(1..);
+    match lines.by_ref().filter(|(line, _)| line.starts_with(b"%TAG")).nth(LIMIT) {
+        Some((_, line)) => Err(YamlError::Unsupported { line, tag: "%TAG".to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// The parser's words without its name for the stage and without the place, which is told apart.
 fn syntax(error: &Error) -> YamlError {
+    let text = error.to_string();
+    let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
+    let words = match words.split_once(": ") {
+        Some((place, words)) if place.starts_with("line ") => words,
+        _ => words,
+    };
     YamlError::Syntax {
         line: error.problem_mark().map(|mark| line_number(mark.line)),
-        what: error.to_string(),
+        what: words.to_owned(),
     }
 }
 

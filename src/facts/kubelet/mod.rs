@@ -1,5 +1,9 @@
 //! Placeholder: kubelet.
 
+mod decode;
+mod gates;
+mod schema;
+
 use super::catalogue::{Collection, Fact};
 
 #[derive(Debug, Default)]

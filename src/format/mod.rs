@@ -3,5 +3,6 @@
 pub mod cmdline;
 pub mod duration;
 pub mod shell_vars;
+pub mod systemd_unit;
 pub mod version;
 pub mod yaml;

@@ -22,8 +22,10 @@ const DEPENDENCIES_FROM: u64 = 35;
 pub(super) enum Outcome {
     /// It starts; the note is for what the reader should know still.
     Accepted(Option<String>),
-    /// It stops, and says why.
-    Refused(String),
+    /// It stops, because it has no such gate. Patched kubelets only warn about that.
+    Unknown(String),
+    /// It stops, because it lets nobody change this gate.
+    Locked(String),
     CannotTell(String),
 }
 
@@ -130,7 +132,7 @@ pub(super) fn outcome(name: &str, value: bool, version: Option<&Version>) -> Out
     }
     let Some(row) = row(name) else {
         return match similar(name) {
-            Some(known) => Outcome::Refused(format!("no such gate; did you mean {known}?")),
+            Some(known) => Outcome::Unknown(format!("no such gate; did you mean {known}?")),
             None => Outcome::CannotTell(format!(
                 "{name} is not in the table of gates, which ends at 1.{LAST}"
             )),
@@ -148,9 +150,9 @@ pub(super) fn outcome(name: &str, value: bool, version: Option<&Version>) -> Out
 
 fn within_table(row: Row, value: bool, minor: u64) -> Outcome {
     match row.at(minor) {
-        None => Outcome::Refused(row.why_unknown(minor)),
+        None => Outcome::Unknown(row.why_unknown(minor)),
         Some(spec) if !spec.allows(value) => {
-            Outcome::Refused(format!("locked to {} in 1.{minor}", spec.default))
+            Outcome::Locked(format!("locked to {} in 1.{minor}", spec.default))
         }
         Some(Spec { stage: Stage::General | Stage::Deprecated, .. }) => Outcome::Accepted(Some(
             "a later kubelet will not know it: remove it before upgrading".to_owned(),
@@ -166,9 +168,9 @@ fn after_table(row: Row, value: bool, minor: u64) -> Outcome {
             "whether kubelet 1.{minor} still knows it: the table of gates ends at 1.{LAST}"
         )),
         Some(spec) => {
-            Outcome::Refused(format!("locked to {} since 1.{LAST}, or removed", spec.default))
+            Outcome::Locked(format!("locked to {} since 1.{LAST}, or removed", spec.default))
         }
-        None => Outcome::Refused(row.why_unknown(minor)),
+        None => Outcome::Unknown(row.why_unknown(minor)),
     }
 }
 
@@ -181,7 +183,7 @@ fn without_version(row: Row, value: bool) -> Outcome {
     if first {
         Outcome::Accepted(None)
     } else {
-        Outcome::Refused(format!("refused by every kubelet from 1.{FIRST} to 1.{LAST}"))
+        Outcome::Unknown(format!("no kubelet from 1.{FIRST} to 1.{LAST} takes it"))
     }
 }
 
@@ -201,9 +203,8 @@ pub(super) fn default(
     version: &Version,
     set: impl Fn(&str) -> Option<bool>,
 ) -> Result<Option<bool>, String> {
-    let minor = match minor_of(version) {
-        Some(minor @ FIRST..=LAST) => minor,
-        _ => return Err(format!("the table of gates covers 1.{FIRST} to 1.{LAST}")),
+    let Some(minor @ FIRST..=LAST) = minor_of(version) else {
+        return Err(format!("the table of gates covers 1.{FIRST} to 1.{LAST}"));
     };
     let Some(spec) = row(name).and_then(|row| row.at(minor)) else {
         return Ok(None);
@@ -258,7 +259,7 @@ mod tests {
     }
 
     fn is_refused(outcome: &Outcome) -> bool {
-        matches!(outcome, Outcome::Refused(_))
+        matches!(outcome, Outcome::Unknown(_) | Outcome::Locked(_))
     }
 
     #[test]
@@ -330,11 +331,10 @@ mod tests {
             ("KubeletPodResourcesGet", false, "1.38.0", "locked to true since 1.36, or removed"),
             ("KubeletPodResources", true, "1.40.0", "unknown to kubelet 1.40: removed in 1.30"),
         ] {
-            assert_eq!(
-                at(name, value, version),
-                Outcome::Refused(why.to_owned()),
-                "{name} {version}"
-            );
+            let (Outcome::Unknown(said) | Outcome::Locked(said)) = at(name, value, version) else {
+                panic!("{name} {version}")
+            };
+            assert_eq!(said, why, "{name} {version}");
         }
     }
 

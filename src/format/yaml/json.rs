@@ -42,34 +42,28 @@ impl Reader<'_> {
             }
             self.blank();
             let line = self.line;
-            let mut done = match self.peek() {
-                Some(start @ (b'{' | b'[')) => {
-                    self.place += 1;
-                    if open.len() >= MAX_DEPTH {
-                        return Err(YamlError::TooDeep { line });
-                    }
-                    let object = start == b'{';
-                    let kind =
-                        if object { Kind::Mapping(Vec::new()) } else { Kind::Sequence(Vec::new()) };
-                    let node = self.add(kind, line);
-                    self.blank();
-                    if self.peek() != Some(if object { b'}' } else { b']' }) {
-                        open.push(Open { node, object, parts: Vec::new() });
-                        continue;
-                    }
-                    self.place += 1;
-                    node
+            let mut done = if let Some(start @ (b'{' | b'[')) = self.peek() {
+                self.place += 1;
+                if open.len() >= MAX_DEPTH {
+                    return Err(YamlError::TooDeep { line });
                 }
-                _ => {
-                    let scalar = self.scalar()?;
-                    self.add(Kind::Scalar(scalar), line)
+                let object = start == b'{';
+                let empty = Vec::new();
+                let kind = if object { Kind::Mapping(empty) } else { Kind::Sequence(empty) };
+                let node = self.add(kind, line);
+                self.blank();
+                if self.peek() != Some(if object { b'}' } else { b']' }) {
+                    open.push(Open { node, object, parts: Vec::new() });
+                    continue;
                 }
+                self.place += 1;
+                node
+            } else {
+                let scalar = self.scalar()?;
+                self.add(Kind::Scalar(scalar), line)
             };
             // A value is complete; so are those around it that end here.
-            loop {
-                let Some(mut around) = open.pop() else {
-                    break;
-                };
+            while let Some(mut around) = open.pop() {
                 around.parts.push(done);
                 self.blank();
                 match (self.peek(), around.object) {
@@ -212,10 +206,7 @@ impl Reader<'_> {
 /// A number of JSON: no plus in front, no leading zero, digits on both sides of a point. One with a point
 /// or an exponent is no integer to Go, even where its value is whole.
 fn number(word: &str) -> Option<Scalar> {
-    let digits = |text: &str| {
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        end
-    };
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unsigned = word.strip_prefix('-').unwrap_or(word);
     let whole = digits(unsigned);
     if whole == 0 || (whole > 1 && unsigned.starts_with('0')) {

@@ -28,7 +28,6 @@ pub(super) fn resolve(
     };
     let wrong = || YamlError::Tag { line, tag: format!("!!{name}") };
     let scalar = match name {
-        "str" => Scalar::Text(text),
         "bool" | "int" | "float" | "null" | "merge" => match (name, untagged(text)) {
             ("bool", scalar @ Scalar::Bool(_))
             | ("int" | "float", scalar @ Scalar::Integer(_))
@@ -40,6 +39,7 @@ pub(super) fn resolve(
         "binary" | "timestamp" => {
             return Err(YamlError::Unsupported { line, tag: format!("!!{name}") });
         }
+        // `!!str`, and tags that say nothing about scalars.
         _ => Scalar::Text(text),
     };
     finite(scalar, line)

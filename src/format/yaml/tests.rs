@@ -1,3 +1,10 @@
+#![expect(
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "tests take the time, and build long texts"
+)]
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;

@@ -5,5 +5,6 @@ pub mod cmdline;
 pub mod duration;
 pub mod grub_cfg;
 pub mod shell_vars;
+pub mod systemd_unit;
 pub mod version;
 pub mod yaml;

@@ -1,0 +1,163 @@
+//! The kubelet: how it is started, what its configuration comes to, and whether it would start with it.
+//!
+//! All without an API server. What is told is what a kubelet that starts now takes from its files and
+//! flags; `kubelet.config-newer-than-process` says whether the one that runs may have started before.
+//! Values that the kubelet validates against the machine are not judged.
+
+mod decode;
+mod discover;
+mod evaluate;
+mod flags;
+mod gates;
+mod layout;
+mod list;
+mod merge;
+mod process;
+mod schema;
+mod unit;
+mod version;
+
+use super::{Assumptions, Needs, Reading, Source};
+use crate::format::duration::GoDuration;
+use crate::format::version::Version;
+use crate::host::{Root, Run};
+use discover::{Discovery, Start};
+pub(super) use list::{COLLECTIONS, FACTS};
+
+/// A reading, where it comes from, and what makes it plain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<T> {
+    pub reading: Reading<T>,
+    pub source: Source,
+    pub note: Option<String>,
+}
+
+impl<T> Told<T> {
+    fn new(reading: Reading<T>, source: Source) -> Self {
+        Self { reading, source, note: None }
+    }
+
+    fn known(value: T, source: Source) -> Self {
+        Self::new(Reading::Known(value), source)
+    }
+
+    fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+}
+
+/// How the kubelet's decoder takes the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Strict,
+    /// It starts, but ignores something.
+    Lenient,
+    /// It does not start.
+    Fails,
+}
+
+impl Verdict {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+            Self::Fails => "fails",
+        }
+    }
+}
+
+/// A feature gate that the configuration or a flag sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    pub name: String,
+    pub value: Told<bool>,
+    /// Whether the kubelet starts with it.
+    pub accepted: Told<bool>,
+}
+
+/// What is known of the kubelet. Where there is none, all but `found` and `running` is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kubelet {
+    pub found: Told<bool>,
+    pub running: Told<bool>,
+    /// The distribution that its files look like.
+    pub layout: Told<&'static str>,
+    pub version: Told<Version>,
+    pub config_path: Told<String>,
+    pub verdict: Told<Verdict>,
+    /// The gates that are set, in the order of their names.
+    pub gates: Told<Vec<Gate>>,
+    pub pod_resources_get: Told<bool>,
+    pub runtime_class_in_image_cri_api: Told<bool>,
+    pub runtime_request_timeout: Told<GoDuration>,
+    pub config_newer_than_process: Told<bool>,
+}
+
+pub(super) fn gather(root: &Root, run: &Run, needs: Needs, assumed: &Assumptions) -> Kubelet {
+    let Discovery { found, running, layout, start } = discover::discover(root);
+    match start {
+        Start::Nothing => {
+            let source = found.source.clone();
+            nothing_told(found, running, layout, &Reading::Absent, &source, Reading::Absent)
+        }
+        Start::Hidden(cause, source) => {
+            let program = Reading::Unreadable(cause.clone());
+            let version = version::read(root, run, needs, assumed, &program).reading;
+            let why = Reading::Unreadable(cause);
+            nothing_told(found, running, layout, &why, &source, version)
+        }
+        Start::Flags { flags, source, pid, program } => {
+            let version = version::read(root, run, needs, assumed, &program);
+            let context = evaluate::Context { root, layout: &layout, version: &version, pid };
+            let judged = context.judge(&flags, &source);
+            Kubelet {
+                found,
+                running,
+                config_path: judged.config_path,
+                verdict: judged.verdict,
+                gates: judged.gates,
+                pod_resources_get: judged.pod_resources_get,
+                runtime_class_in_image_cri_api: judged.runtime_class_in_image_cri_api,
+                runtime_request_timeout: judged.runtime_request_timeout,
+                config_newer_than_process: judged.config_newer_than_process,
+                layout,
+                version,
+            }
+        }
+    }
+}
+
+/// A kubelet of which nothing more can be told, or that does not exist: `why` stands for all readings.
+fn nothing_told(
+    found: Told<bool>,
+    running: Told<bool>,
+    layout: Told<&'static str>,
+    why: &Reading<std::convert::Infallible>,
+    source: &Source,
+    version: Reading<Version>,
+) -> Kubelet {
+    fn told<T>(why: &Reading<std::convert::Infallible>, source: &Source) -> Told<T> {
+        let reading = match why {
+            Reading::Unreadable(cause) => Reading::Unreadable(cause.clone()),
+            Reading::Absent | Reading::Known(_) => Reading::Absent,
+        };
+        Told::new(reading, source.clone())
+    }
+    Kubelet {
+        found,
+        running,
+        layout,
+        version: Told::new(version, source.clone()),
+        config_path: told(why, source),
+        verdict: told(why, source),
+        gates: told(why, source),
+        pod_resources_get: told(why, source),
+        runtime_class_in_image_cri_api: told(why, source),
+        runtime_request_timeout: told(why, source),
+        config_newer_than_process: told(why, source),
+    }
+}
+
+#[cfg(test)]
+mod tests;

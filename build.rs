@@ -13,7 +13,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "rules/platform.toml",
     "rules/cmdline.toml",
     "rules/iommu.toml",
@@ -21,7 +21,7 @@ const FILES: [&str; 7] = [
     "rules/pci.toml",
     "rules/drivers.toml",
     "rules/vfio.toml",
-    //"rules/kubelet.toml",
+    "rules/kubelet.toml",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<Exit, Co
     let chosen = platform::choose(&arguments.selection, &facts);
     let judged = rules.choose(&filter, chosen.platform)?;
     let results = judge(&judged, &facts);
-    let report = Report::new(header::header(&facts, chosen, opened.origin), results);
+    let report = Report::new(header::header(&facts, chosen, opened.origin), judged.scope, results);
     output::write(|out| match arguments.format {
         cli::Format::Human => {
             let look = Look {

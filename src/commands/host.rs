@@ -42,11 +42,17 @@ pub(super) fn assumptions(host: &cli::Host) -> Result<Assumptions, CommandError>
 }
 
 fn unknown_fact(name: &str) -> String {
-    let nearest = catalogue::facts().map(|fact| (strsim::osa_distance(name, fact.name), fact.name)).min();
-    match nearest {
-        Some((distance, near)) if distance <= name.len() / 3 => {
-            format!("there is no fact {name}; did you mean {near}?")
-        }
-        _ => format!("there is no fact {name}; `ccgpu-node facts` lists them"),
+    let near = nearest(name, catalogue::facts().map(|fact| fact.name));
+    if near.is_empty() {
+        return format!("there is no fact {name}; `ccgpu-node facts` lists them");
+    }
+    format!("there is no fact {name}{near}")
+}
+
+/// What a misspelt name probably means, as the end of a message.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    match names.map(|each| (strsim::osa_distance(name, each), each)).min() {
+        Some((distance, each)) if distance <= name.len() / 3 => format!("; did you mean {each}?"),
+        _ => String::new(),
     }
 }

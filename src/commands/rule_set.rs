@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::cli;
 use crate::host::{DEFAULT_CAP, Reading, Root};
-use crate::rules::{Catalogue, Filter, RuleFile, RuleSet, Stage, Tee};
+use crate::rules::{Catalogue, Filter, LoadError, RuleFile, RuleSet, Stage, Tee};
 
 /// Where a site keeps its rules. It is always that of the machine that this program runs on: rules say
 /// what an operator wants, not what a host is.
@@ -23,18 +23,29 @@ pub(super) fn load(catalogue: &Catalogue, more: &[PathBuf]) -> Result<RuleSet, C
     for path in more {
         files.push(read(path)?);
     }
-    let files: Vec<RuleFile<'_>> =
-        files.iter().map(|file| RuleFile { name: &file.name, text: &file.text }).collect();
-    Ok(RuleSet::with_site(catalogue, &files)?)
+    Ok(RuleSet::with_site(catalogue, &as_rule_files(&files))?)
 }
 
-/// Checks each file beside the built-in rules, as `check` would use it.
-pub(super) fn lint(catalogue: &Catalogue, paths: &[PathBuf]) -> Result<(), CommandError> {
+/// Rule files with what is wrong with them, each checked beside the built-in rules, as `check` uses it.
+pub(super) struct Linted {
+    files: Vec<SiteFile>,
+    pub(super) loaded: Result<RuleSet, LoadError>,
+}
+
+impl Linted {
+    pub(super) fn files(&self) -> Vec<RuleFile<'_>> {
+        as_rule_files(&self.files)
+    }
+}
+
+pub(super) fn lint(catalogue: &Catalogue, paths: &[PathBuf]) -> Result<Linted, CommandError> {
     let files: Vec<SiteFile> = paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
-    let files: Vec<RuleFile<'_>> =
-        files.iter().map(|file| RuleFile { name: &file.name, text: &file.text }).collect();
-    RuleSet::with_site(catalogue, &files)?;
-    Ok(())
+    let loaded = RuleSet::with_site(catalogue, &as_rule_files(&files));
+    Ok(Linted { files, loaded })
+}
+
+fn as_rule_files(files: &[SiteFile]) -> Vec<RuleFile<'_>> {
+    files.iter().map(|file| RuleFile { name: &file.name, text: &file.text }).collect()
 }
 
 fn site_files() -> Result<Vec<SiteFile>, CommandError> {

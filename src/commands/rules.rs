@@ -1,5 +1,6 @@
 //! `rules`: the rule set, shown and checked.
 
+use super::host::nearest;
 use super::{CommandError, output, rule_set};
 use crate::cli;
 use crate::exit::Exit;
@@ -18,12 +19,16 @@ pub(super) fn run(arguments: &cli::Rules, terminal: Terminal) -> Result<Exit, Co
         }
         cli::Rules::Show { id, files } => {
             let rules = rule_set::load(&catalogue, &files.rules)?;
-            let rule = rules.find(id)?;
-            output::write(|out| show::show(rule, look, out))
+            let rule = rules.get(id).ok_or_else(|| {
+                let ids = rules.rules().iter().map(|rule| &*rule.id);
+                CommandError::Usage(format!("there is no rule {id}{}", nearest(id, ids)))
+            })?;
+            output::write(|out| show::show(&rules, rule, look, out))
         }
         cli::Rules::Lint { files } => {
-            rule_set::lint(&catalogue, files)?;
-            output::write(|out| writeln!(out, "{} rule files are in order", files.len()))
+            let linted = rule_set::lint(&catalogue, files)?;
+            output::write(|out| show::lint(&linted.files(), linted.loaded.as_ref(), look, out))?;
+            Ok(if linted.loaded.is_ok() { Exit::Ready } else { Exit::Usage })
         }
         cli::Rules::Schema => output::write(|out| {
             serde_json::to_writer_pretty(&mut *out, &schema(&catalogue))?;

@@ -86,7 +86,6 @@ pub struct Facts {
 
 /// Reads what is needed, each file once.
 pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Facts {
-    let _ = run;
     let wanted = |source: Needs| needs.has(source);
     let pci = wanted(Needs::PCI) || wanted(Needs::PCI_DETAIL) || wanted(Needs::PCI_EVERY_DETAIL);
     let boot_config = wanted(Needs::BOOT_CONFIG);
@@ -105,7 +104,7 @@ pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Fac
             }
             _ => None,
         },
-        kubelet: None,
+        kubelet: wanted(Needs::KUBELET).then(|| kubelet::gather(root, run, needs, &assumed)),
         operator: wanted(Needs::OPERATOR).then(|| operator::gather(root)),
         os,
         cmdline,

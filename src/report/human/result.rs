@@ -36,7 +36,9 @@ pub(super) fn block(
     let rule = &result.rule;
     let (ink, word) = word(result);
     let title = match result.status {
-        Status::Unknown => format!(": cannot tell whether {}", rule.title),
+        Status::Unknown => {
+            format!(": cannot tell whether {}", rule.good.as_deref().unwrap_or(&rule.title))
+        }
         _ => format!(": {}", rule.title),
     };
     page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &title)])?;

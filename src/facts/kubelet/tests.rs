@@ -71,7 +71,7 @@ impl Host {
         if let Some(version) = version {
             assumed.insert(version::FACT, Value::Version(Version::parse(version).unwrap()));
         }
-        let kubelet = gather(&root, &Run {}, Needs::ALL, &assumed);
+        let kubelet = gather(&root, &Run::on(&root), Needs::ALL, &assumed);
         Facts { assumed, kubelet: Some(kubelet), ..Facts::default() }
     }
 }

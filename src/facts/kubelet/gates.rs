@@ -189,10 +189,14 @@ fn without_version(row: Row, value: bool) -> Outcome {
 
 /// A known name that a misspelt one may mean.
 fn similar(name: &str) -> Option<&'static str> {
+    const CHANGES: usize = 2;
+    let lower = name.to_ascii_lowercase();
     rows()
-        .map(|row| (strsim::osa_distance(&row.name.to_lowercase(), &name.to_lowercase()), row.name))
+        // Names of another length differ in more places, and the comparison takes long for long ones.
+        .filter(|row| row.name.len().abs_diff(name.len()) <= CHANGES)
+        .map(|row| (strsim::osa_distance(&row.name.to_ascii_lowercase(), &lower), row.name))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 2 && *distance * 4 < name.len())
+        .filter(|(distance, _)| *distance <= CHANGES && *distance * 4 < name.len())
         .map(|(_, known)| known)
 }
 

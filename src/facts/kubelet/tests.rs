@@ -436,3 +436,18 @@ fn the_package_of_an_image_tells_the_version() {
     assert_eq!(value(&facts, "kubelet.pod-resources-get"), "true");
     assert_eq!(value(&host.facts(Some("1.20.0")), "kubelet.version"), "1.34.2-1.1");
 }
+
+#[test]
+fn a_hostile_file_takes_little_time() {
+    let gates = |count: usize| {
+        let lines: Vec<String> = (0..count).map(|gate| format!("  Gate{gate}: true")).collect();
+        format!("featureGates:\n{}\n", lines.join("\n"))
+    };
+    for config in [gates(50_000), gates(1000), format!("a: {}\n", "[".repeat(900_000))] {
+        let start = std::time::Instant::now();
+        let host = Host::new().config(&config).kubelet(&["--config=/var/lib/kubelet/config.yaml"]);
+        let verdict = value(&host.facts(Some("1.34.0")), "kubelet.config-verdict");
+        assert_ne!(verdict, "strict");
+        assert!(start.elapsed() < std::time::Duration::from_secs(3), "{:?}", start.elapsed());
+    }
+}

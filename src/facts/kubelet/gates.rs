@@ -240,6 +240,24 @@ pub(super) fn unmet_need(
     })
 }
 
+/// What this version makes of `--config-dir`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConfigDir {
+    Read,
+    /// Only with the environment variable `KUBELET_CONFIG_DROPIN_DIR_ALPHA`; it stops without.
+    NeedsVariable,
+    /// No such flag: it stops.
+    Unknown,
+}
+
+pub(super) fn config_dir(version: Option<&Version>) -> ConfigDir {
+    match version.and_then(minor_of) {
+        Some(..28) => ConfigDir::Unknown,
+        Some(28..30) => ConfigDir::NeedsVariable,
+        Some(_) | None => ConfigDir::Read,
+    }
+}
+
 /// How the kubelet ends over a bad gate in a file.
 pub(super) fn exit_words(version: Option<&Version>) -> &'static str {
     match version.and_then(minor_of) {

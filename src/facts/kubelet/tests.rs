@@ -355,6 +355,17 @@ fn a_kubelet_that_does_not_run_is_read_from_its_unit() {
 }
 
 #[test]
+fn an_old_kubelet_does_not_read_a_drop_in_directory_by_itself() {
+    let host = Host::new()
+        .file(UNIT, "[Service]\nExecStart=/usr/bin/kubelet --config-dir=/etc/d\n")
+        .file("/etc/d/10.conf", &format!("{HEAD}runtimeRequestTimeout: 20m\n"));
+    for (version, expected) in [("1.27.9", "fails"), ("1.29.0", "unreadable"), ("1.30.0", "strict")]
+    {
+        assert_eq!(value(&host.facts(Some(version)), "kubelet.config-verdict"), expected);
+    }
+}
+
+#[test]
 fn a_unit_that_cannot_be_followed_hides_the_rest() {
     for unit in [
         "[Service]\nExecStart=/bin/sh -c \"exec kubelet --config=/x\"\n",

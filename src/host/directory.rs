@@ -44,9 +44,8 @@ impl Directory {
             "" => ".",
             relative => relative,
         };
-        let how = OpenHow::new()
-            .flags(flags | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let how =
+            OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
         loop {
             match nix::fcntl::openat2(self.root.as_fd(), relative, how) {
                 // EAGAIN: a rename elsewhere raced with the walk, and the kernel cannot vouch for it.
@@ -131,8 +130,9 @@ impl Directory {
             match entry {
                 Ok(entry) => match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => entries
-                        .push(DirEntry { name: String::from_utf8_lossy(name).into_owned() }),
+                    name => {
+                        entries.push(DirEntry { name: String::from_utf8_lossy(name).into_owned() })
+                    }
                 },
                 Err(errno) => return failure(errno),
             }
@@ -179,9 +179,8 @@ impl Directory {
     }
 
     pub(super) fn stat(&self, path: &str) -> Reading<Stat> {
-        let stat = self
-            .open_path(path, OFlag::O_PATH)
-            .and_then(|file| nix::sys::stat::fstat(&file));
+        let stat =
+            self.open_path(path, OFlag::O_PATH).and_then(|file| nix::sys::stat::fstat(&file));
         match stat {
             Ok(stat) => Reading::Known(Stat {
                 kind: file_kind(&stat),

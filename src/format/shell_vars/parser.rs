@@ -143,7 +143,9 @@ impl<'t> Parser<'t> {
             }
         };
         let line = self.line_of(at);
+        // Nothing follows, not even the text of a here-document.
         self.at = self.text.len();
+        self.here_documents.clear();
         Statement { span: Span { start, end: self.text.len() }, line, kind }
     }
 

@@ -13,6 +13,8 @@ pub(super) struct Shape<'t> {
     pub what: &'static str,
     /// See [`super::Kind::Opaque`].
     pub may_end_false: bool,
+    /// It ends with a command whose purpose is to succeed or fail, such as `[`.
+    pub is_test: bool,
     /// Behind its last byte.
     pub end: usize,
 }
@@ -48,8 +50,25 @@ impl<'t> Parser<'t> {
                 what: "a conditional list",
                 // Only a command that others follow is exempt from `set -e`.
                 may_end_false: is_and || next.may_end_false,
+                is_test: next.is_test,
                 end: next.end,
             };
+        }
+    }
+
+    /// What `if` and `while` ask. Nothing that fails in there stops the script.
+    fn condition(&mut self, close: &'static [&'static str]) -> Result<(), Halt> {
+        self.conditions += 1;
+        self.list(Close::Words(close))?;
+        self.conditions -= 1;
+        Ok(())
+    }
+
+    /// A test whose outcome nobody asks for stops the script where it fails; other programs are taken to
+    /// succeed.
+    pub(super) fn stops_if_false(&mut self, shape: &Shape<'t>) {
+        if shape.is_test && self.conditions == 0 {
+            self.effects.anything("a test that stops the script where it fails");
         }
     }
 
@@ -68,7 +87,8 @@ impl<'t> Parser<'t> {
         let mut shape = self.command()?;
         if negated {
             self.absorb_part(&shape);
-            shape = Shape { simple: None, what: "a negated command", may_end_false: true, ..shape };
+            let what = "a negated command";
+            shape = Shape { simple: None, what, may_end_false: true, is_test: false, ..shape };
         }
         loop {
             self.skip_blanks();
@@ -81,19 +101,24 @@ impl<'t> Parser<'t> {
             let next = self.command()?;
             self.absorb_part(&next);
             let may_end_false = negated || next.may_end_false;
-            shape = Shape { simple: None, what: "a pipeline", may_end_false, end: next.end };
+            let is_test = next.is_test && !negated;
+            shape =
+                Shape { simple: None, what: "a pipeline", may_end_false, is_test, end: next.end };
         }
     }
 
     fn command(&mut self) -> Result<Shape<'t>, Halt> {
-        let shape = |what, may_end_false| Shape { simple: None, what, may_end_false, end: 0 };
+        let shape = |what, may_end_false| {
+            let (simple, is_test, end) = (None, false, 0);
+            Shape { simple, what, may_end_false, is_test, end }
+        };
         let mut shape = match self.reserved() {
             Some("if") => shape("an `if`", self.if_clause()?),
             Some("case") => shape("a `case`", self.case_clause()?),
             Some("for") => shape("a `for` loop", self.for_loop()?),
             Some(word @ ("while" | "until")) => {
                 self.at += word.len();
-                self.list(Close::Words(&["do"]))?;
+                self.condition(&["do"])?;
                 shape("a loop", self.list(Close::Words(&["done"]))?)
             }
             Some("{") => {
@@ -108,10 +133,8 @@ impl<'t> Parser<'t> {
                 self.at += 1;
                 shape("a subshell", self.list(Close::Parenthesis)?)
             }
-            None => match self.function()? {
-                true => shape("a function", false),
-                false => return self.simple(),
-            },
+            None if self.function()? => shape("a function", false),
+            None => return self.simple(),
         };
         shape.end = self.at;
         while self.redirection()? {
@@ -154,6 +177,7 @@ impl<'t> Parser<'t> {
             is_empty = false;
             let shape = self.and_or()?;
             self.absorb_part(&shape);
+            self.stops_if_false(&shape);
             may_end_false = shape.may_end_false;
             self.skip_blanks();
             match (self.peek(), self.peek_at(1)) {
@@ -193,7 +217,7 @@ impl<'t> Parser<'t> {
 
     fn if_clause(&mut self) -> Result<bool, Halt> {
         self.at += 2;
-        self.list(Close::Words(&["then"]))?;
+        self.condition(&["then"])?;
         let mut may_end_false = false;
         loop {
             let start = self.at;
@@ -201,7 +225,7 @@ impl<'t> Parser<'t> {
             // Which of them it was, its last byte tells.
             let closed = Span { start, end: self.at }.of(self.text);
             if closed.ends_with(b"elif") {
-                self.list(Close::Words(&["then"]))?;
+                self.condition(&["then"])?;
             } else if closed.ends_with(b"else") {
                 may_end_false |= self.list(Close::Words(&["fi"]))?;
                 return Ok(may_end_false);

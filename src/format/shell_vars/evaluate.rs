@@ -233,7 +233,7 @@ impl<'t> Evaluation<'t> {
     fn may_assign(
         &mut self,
         names: &BTreeSet<&'t str>,
-        why: &Cow<'static, str>,
+        why: &str,
         place: Place<'t>,
         statement: usize,
     ) {

@@ -51,6 +51,8 @@ pub(super) struct Parser<'t> {
     pub defines_functions: bool,
     /// Within how many command substitutions.
     pub substitutions: usize,
+    /// Within how many conditions, where `set -e` does not hold.
+    pub conditions: usize,
     depth: usize,
     /// The last place whose line was asked for, so that lines are counted once.
     counted: (usize, u32),
@@ -65,6 +67,7 @@ impl<'t> Parser<'t> {
             here_documents: Vec::new(),
             defines_functions: false,
             substitutions: 0,
+            conditions: 0,
             depth: 0,
             counted: (0, 1),
         }
@@ -101,6 +104,9 @@ impl<'t> Parser<'t> {
     fn top_level(&mut self) -> Result<(Kind<'t>, usize), Halt> {
         let shape = self.and_or()?;
         let background = self.end_of_statement()?;
+        if !background {
+            self.stops_if_false(&shape);
+        }
         let kind = match shape.simple {
             Some(simple) if !background => self.kind_of(simple),
             simple => {
@@ -203,7 +209,7 @@ impl<'t> Parser<'t> {
     pub(super) fn line_of(&mut self, at: usize) -> u32 {
         let (from, line) = if at >= self.counted.0 { self.counted } else { (0, 1) };
         let between = self.text.get(from..at).unwrap_or_default();
-        let newlines = between.iter().filter(|byte| **byte == b'\n').count();
+        let newlines = between.split(|byte| *byte == b'\n').count() - 1;
         let line = line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
         self.counted = (at, line);
         line
@@ -275,7 +281,7 @@ fn trim_tabs(line: &[u8]) -> &[u8] {
 /// Whether a line that the shell expands is complete in itself, and can neither assign a variable nor stop
 /// the script. Arithmetic can, and every `${NAME..}` but the forms named here. In doubt it is not plain.
 fn is_plain(line: &[u8]) -> bool {
-    let count = |wanted: u8| line.iter().filter(|byte| **byte == wanted).count();
+    let count = |wanted: u8| line.split(|byte| *byte == wanted).count() - 1;
     let is_complete = !line.ends_with(b"\\")
         && count(b'(') == count(b')')
         && (count(b'{') == count(b'}') || !line.windows(2).any(|pair| pair == b"${"))

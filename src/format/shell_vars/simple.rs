@@ -59,7 +59,11 @@ impl<'t> Parser<'t> {
         if end == start {
             return Err(self.lost("an operator where a command must stand"));
         }
-        Ok(Shape { simple: Some(simple), what: "a command", may_end_false: false, end })
+        let command = simple.words.first().and_then(|word| self.bare_text(word));
+        let is_test =
+            command.and_then(|command| std::str::from_utf8(command).ok()).is_some_and(is_test);
+        let simple = Some(simple);
+        Ok(Shape { simple, what: "a command", may_end_false: false, is_test, end })
     }
 
     /// Refuses what only bash understands: `{name}>file` and `word(`.
@@ -434,6 +438,24 @@ fn is_well_known_program(name: &str) -> bool {
         "xargs",
     ];
     PROGRAMS.contains(&name)
+}
+
+/// Programs that are run for whether they succeed.
+fn is_test(name: &str) -> bool {
+    const TESTS: &[&str] = &[
+        "[",
+        "cmp",
+        "command",
+        "diff",
+        "egrep",
+        "expr",
+        "fgrep",
+        "grep",
+        "mountpoint",
+        "systemd-detect-virt",
+        "test",
+    ];
+    TESTS.contains(&name)
 }
 
 /// Whether a function of this name would change what this parser says of a command.

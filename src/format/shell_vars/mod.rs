@@ -28,6 +28,8 @@ mod value;
 mod word;
 
 #[cfg(test)]
+mod excerpts;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The real shells, asked the same question; and random texts put to both.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -35,14 +36,16 @@ pub(super) enum Answer {
 /// The files of one case, in the order of sourcing.
 pub(super) type Case = Vec<Vec<u8>>;
 
-/// What the shell makes of each case: the variables' values, none where unset; or none, where it stops.
-/// `None` where this machine lacks the shell.
+/// The variables' values, none where unset; or none, where the shell stops.
+pub(super) type Outcome = Option<Vec<Option<Vec<u8>>>>;
+
+/// What the shell makes of each case. `None` where this machine lacks the shell.
 pub(super) fn ask(
     shell: Shell,
     cases: &[Case],
     names: &[&str],
     path: &str,
-) -> Option<Vec<Option<Vec<Option<Vec<u8>>>>>> {
+) -> Option<Vec<Outcome>> {
     let folder = tempfile::tempdir().unwrap();
     // Set here, because the program itself is looked for on the path given to it.
     let mut script = format!("PATH={path}\n");
@@ -51,11 +54,11 @@ pub(super) fn ask(
         for (place, text) in files.iter().enumerate() {
             let name = format!("case{number}.{place}");
             write(&folder.path().join(&name), text);
-            script.push_str(&format!(". ./{name}\n"));
+            writeln!(script, ". ./{name}").unwrap();
         }
         // `printf` is built in. The NUL in front keeps apart what the files themselves print.
         for name in names {
-            script.push_str(&format!("printf '\\000%s\\000' \"${{{name}+=}}${{{name}--}}\"\n"));
+            writeln!(script, "printf '\\000%s\\000' \"${{{name}+=}}${{{name}--}}\"").unwrap();
         }
         script.push_str(")\nprintf '\\000end%s\\000' \"$?\"\n");
     }
@@ -121,7 +124,7 @@ pub(super) fn contradiction(
 ) -> Option<String> {
     let runs_children = case.iter().flatten().any(|byte| b"`(<>".contains(byte));
     for (place, answer) in said.iter().enumerate() {
-        let is_right = match (answer, shell.map(|values| values.get(place).unwrap())) {
+        let is_right = match (answer, shell.map(|values| &values[place])) {
             (Answer::NotDecidable, _) | (Answer::Aborts, None) => true,
             (Answer::Aborts, Some(_)) => false,
             (Answer::Is(_) | Answer::Unset, None) => runs_children,

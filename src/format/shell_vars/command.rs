@@ -1,8 +1,9 @@
 //! The grammar of commands: where each ends, and which variables it may change. Nothing is evaluated here.
 
+use super::names::is_well_known;
 use super::parser::{Halt, HereDocument, Parser};
 use super::script::{PartKind, Quote, Span};
-use super::simple::{Simple, is_well_known};
+use super::simple::Simple;
 
 /// What was seen of a command, a pipeline or an and-or list.
 #[derive(Debug)]

@@ -21,6 +21,7 @@
 
 mod command;
 mod evaluate;
+mod names;
 mod parser;
 mod script;
 mod simple;
@@ -31,6 +32,8 @@ mod word;
 mod excerpts;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::names::is_special_variable;
 use super::script::{Effect, Kind, Script, Span, Statement};
-use super::simple::{is_special_variable, special};
+use super::simple::special;
 
 /// How deep expansions and compound commands may nest.
 const DEEPEST: usize = 64;

@@ -13,6 +13,7 @@ fn usage_errors_exit_with_2_and_print_no_report() {
         &["check", "--assume", "kubelet.version=new"],
         &["check", "--rules", "/nowhere.toml"],
         &["check", "--stage", "moon"],
+        &["check", "--stage", "workload"],
         &["check", "--root", "/", "--host", "-"],
         &["rules", "show", "gpu-presnt"],
         &["frobnicate"],

@@ -199,6 +199,19 @@ fn every_rule_fails_on_one_fixture_and_passes_on_another() {
     assert!(unproven.is_empty(), "{}", unproven.join("\n"));
 }
 
+/// Programs rely on the schema that is committed.
+#[test]
+fn every_report_fits_the_committed_schema() {
+    let schema: Value = serde_json::from_str(include_str!("../../schemas/report-v1.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for name in fixtures() {
+        let report = report(&["--host", &host(&name), "--verbose"]);
+        let errors: Vec<String> =
+            schema.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {}", errors.join("\n"));
+    }
+}
+
 /// A capture and the directory that it stands for must be the same host.
 #[test]
 fn a_fixture_and_its_tree_give_the_same_report() {

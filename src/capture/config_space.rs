@@ -67,6 +67,6 @@ mod tests {
         mask_serial_number(&mut last);
         mask_serial_number(&mut []);
         mask_serial_number(&mut [0xff; 4096]);
-        mask_serial_number(&mut vec![0; 64]);
+        mask_serial_number(&mut [0; 64]);
     }
 }

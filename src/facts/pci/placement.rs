@@ -62,7 +62,7 @@ impl Placement {
 
 /// The driver of a function by its link. A missing link means "no driver" only where `uevent` does not
 /// name one: a copy of a host may have lost its links.
-pub(super) fn driver(root: &Root, pci: &Pci, function: &Function) -> Reading<String> {
+fn driver(root: &Root, pci: &Pci, function: &Function) -> Reading<String> {
     let link = sysfs::link_name(root, &format!("{DEVICES}/{}/driver", function.address));
     match (link, function.driver) {
         (Reading::Absent, Driver::Named(number)) => Reading::Unreadable(Cause::NoAnswer(format!(
@@ -74,6 +74,14 @@ pub(super) fn driver(root: &Root, pci: &Pci, function: &Function) -> Reading<Str
             Reading::Unreadable(Cause::NoAnswer("the function could not be identified".to_owned()))
         }
         (link, _) => link,
+    }
+}
+
+/// The driver of the function with this index, by its link, which is read only once.
+pub(super) fn driver_of(root: &Root, pci: &Pci, index: usize) -> Option<Reading<String>> {
+    match pci.placement(index) {
+        Some(placement) => Some(placement.driver.clone()),
+        None => pci.all().get(index).map(|function| driver(root, pci, function)),
     }
 }
 

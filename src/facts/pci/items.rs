@@ -130,7 +130,7 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "driver-override",
         Kind::Text,
-        Needs::PCI,
+        DETAIL,
         "The only driver that may bind it; absent when any may.",
         |facts, index| {
             of_placement(facts, index, "/driver_override", |it| text(&it.driver_override))

@@ -147,7 +147,7 @@ impl Pci {
             .filter(|(_, function)| everything || function.is_nvidia())
             .collect();
         for (index, function) in of_interest {
-            let placement = Placement::read(root, self, &function, needs.has(Needs::VFIO));
+            let placement = Placement::read(root, self, &function, needs);
             self.placements.insert(index, placement);
             if detailed {
                 self.details.insert(index, Detail::read(root, function.address, needs));

@@ -120,13 +120,13 @@ impl Directory {
     pub(super) fn list(&self, path: &str) -> Reading<Vec<DirEntry>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
         let opened = self.open_path(path, flags).and_then(nix::dir::Dir::from_fd);
-        let mut directory = match opened {
+        let directory = match opened {
             Ok(directory) => directory,
             Err(Errno::ENOTDIR) => return Reading::Unreadable(Cause::NotADirectory),
             Err(errno) => return failure(errno),
         };
         let mut entries = Vec::new();
-        for entry in directory.iter() {
+        for entry in directory {
             match entry {
                 Ok(entry) => match entry.file_name().to_bytes() {
                     b"." | b".." => {}

@@ -200,11 +200,17 @@ impl Pattern {
         RegexBuilder::new(&anchored(text)).size_limit(PATTERN_LIMIT).build()
     }
 
-    /// `None` for a pattern that names characters which only Unicode has: by escape, or as a property.
+    /// `None` for a pattern that may name a character outside ASCII, by itself or by an escape: such a one
+    /// can stand for an ASCII letter in another case.
     fn without_unicode(text: &str) -> Option<bytes::Regex> {
-        let mut builder = bytes::RegexBuilder::new(&anchored(text));
-        // A literal outside ASCII may stand for an ASCII letter in another case.
-        text.is_ascii().then(|| builder.unicode(false).size_limit(PATTERN_LIMIT).build().ok())?
+        if !text.is_ascii() || text.contains('\\') {
+            return None;
+        }
+        bytes::RegexBuilder::new(&anchored(text))
+            .unicode(false)
+            .size_limit(PATTERN_LIMIT)
+            .build()
+            .ok()
     }
 
     fn matches(&self, text: &str) -> Option<bool> {

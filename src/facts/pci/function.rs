@@ -190,14 +190,15 @@ impl Uevent {
                 continue;
             };
             let (key, value) = line.split_at(equals);
-            let value = String::from_utf8_lossy(value.get(1..).unwrap_or_default());
+            let value = value.get(1..).unwrap_or_default();
+            let text = || String::from_utf8_lossy(value);
             match key {
-                b"PCI_ID" => uevent.id = ids(&value),
+                b"PCI_ID" => uevent.id = ids(&text()),
                 b"PCI_CLASS" => {
-                    uevent.class = sysfs::hex(&value).filter(|class| *class <= 0xff_ffff);
+                    uevent.class = sysfs::hex(&text()).filter(|class| *class <= 0xff_ffff);
                 }
-                b"PCI_SUBSYS_ID" => uevent.subsystem = ids(&value),
-                b"DRIVER" if !value.is_empty() => uevent.driver = Some(names.number(&value)),
+                b"PCI_SUBSYS_ID" => uevent.subsystem = ids(&text()),
+                b"DRIVER" if !value.is_empty() => uevent.driver = Some(names.number(&text())),
                 _ => {}
             }
         }

@@ -1,5 +1,11 @@
-//! Turns the built-in rule files into constants: parsing TOML at each start would take longer than
-//! reading the host. Only the syntax is checked here; what the rules mean is checked by the loader.
+//! Turns data into constants, so that nothing has to be made of it at each start.
+//!
+//! Rule files: parsing TOML would take longer than reading the host. Only the syntax is checked here; what
+//! the rules mean is checked by the loader.
+//!
+//! Names of devices: of the public list, which has 20,000 devices with a pointer to each name, a program
+//! needs NVIDIA's. A static executable that may be loaded anywhere would have to adjust every pointer
+//! before its first line runs.
 #![expect(clippy::disallowed_methods, reason = "a build script reads the source tree, not a host")]
 
 #[path = "src/rules/document.rs"]
@@ -11,6 +17,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use document::{Entry, Item, Node, Position};
+use pci_ids::{FromId, Vendor};
 
 /// From cause to effect: rules are judged and shown in this order.
 const FILES: [&str; 8] = [
@@ -25,6 +32,24 @@ const FILES: [&str; 8] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    fs::write(out.join("builtin_rules.rs"), rules()?)?;
+    fs::write(out.join("nvidia_names.txt"), names()?)?;
+    println!("cargo::rerun-if-changed=src/rules/document.rs");
+    Ok(())
+}
+
+/// A line for each device, ordered by its id: `2335 GH100 [H200 SXM 141GB]`.
+fn names() -> Result<String, Box<dyn Error>> {
+    const NVIDIA: u16 = 0x10de;
+    let vendor = <Vendor as FromId<u16>>::from_id(NVIDIA).ok_or("the list does not have NVIDIA")?;
+    let mut lines: Vec<String> =
+        vendor.devices().map(|each| format!("{:04x} {}\n", each.id(), each.name())).collect();
+    lines.sort_unstable();
+    Ok(lines.concat())
+}
+
+fn rules() -> Result<String, Box<dyn Error>> {
     let mut code = String::from("pub(super) const FILES: &[(&str, Item)] = &[\n");
     for file in FILES {
         println!("cargo::rerun-if-changed={file}");
@@ -39,10 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         code.push_str("),\n");
     }
     code.push_str("];\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    fs::write(out.join("builtin_rules.rs"), code)?;
-    println!("cargo::rerun-if-changed=src/rules/document.rs");
-    Ok(())
+    Ok(code)
 }
 
 fn write_item(code: &mut String, item: &Item) -> std::fmt::Result {

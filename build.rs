@@ -3,9 +3,9 @@
 //! Rule files: parsing TOML would take longer than reading the host. Only the syntax is checked here; what
 //! the rules mean is checked by the loader.
 //!
-//! Names of devices: of the public list, which has 20,000 devices with a pointer to each name, a program
-//! needs NVIDIA's. A static executable that may be loaded anywhere would have to adjust every pointer
-//! before its first line runs.
+//! Names of devices: the public list has tens of thousands, with a pointer to each. A static executable
+//! that may be loaded anywhere would have to adjust every pointer before its first line runs; a text has
+//! none.
 #![expect(clippy::disallowed_methods, reason = "a build script reads the source tree, not a host")]
 
 #[path = "src/rules/document.rs"]
@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use document::{Entry, Item, Node, Position};
-use pci_ids::{FromId, Vendor};
 
 /// From cause to effect: rules are judged and shown in this order.
 const FILES: [&str; 8] = [
@@ -34,19 +33,35 @@ const FILES: [&str; 8] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     fs::write(out.join("builtin_rules.rs"), rules()?)?;
-    fs::write(out.join("nvidia_names.txt"), names()?)?;
+    fs::write(out.join("pci_names.txt"), names())?;
     println!("cargo::rerun-if-changed=src/rules/document.rs");
     Ok(())
 }
 
-/// A line for each device, ordered by its id: `2335 GH100 [H200 SXM 141GB]`.
-fn names() -> Result<String, Box<dyn Error>> {
-    const NVIDIA: u16 = 0x10de;
-    let vendor = <Vendor as FromId<u16>>::from_id(NVIDIA).ok_or("the list does not have NVIDIA")?;
-    let mut lines: Vec<String> =
-        vendor.devices().map(|each| format!("{:04x} {}\n", each.id(), each.name())).collect();
-    lines.sort_unstable();
-    Ok(lines.concat())
+/// A line for each vendor, device and board: its ids in hexadecimal without blanks, a blank, its name.
+fn names() -> String {
+    let mut lines = Vec::new();
+    for vendor in pci_ids::Vendors::iter() {
+        lines.push(format!("{:04x} {}\n", vendor.id(), vendor.name().trim_end()));
+        for device in vendor.devices() {
+            let key = format!("{:04x}{:04x}", vendor.id(), device.id());
+            lines.push(format!("{key} {}\n", device.name().trim_end()));
+            for board in device.subsystems() {
+                let ids = (board.subvendor(), board.subdevice());
+                lines.push(format!(
+                    "{key}{:04x}{:04x} {}\n",
+                    ids.0,
+                    ids.1,
+                    board.name().trim_end()
+                ));
+            }
+        }
+    }
+    // A blank sorts before every digit, so the order of the lines is that of the keys. Of two names for
+    // one key the list's first is kept, as a reader of the list would.
+    lines.sort_by(|one, other| one.split(' ').next().cmp(&other.split(' ').next()));
+    lines.dedup_by(|later, first| later.split(' ').next() == first.split(' ').next());
+    lines.concat()
 }
 
 fn rules() -> Result<String, Box<dyn Error>> {

@@ -46,7 +46,7 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
         name: "pci.functions",
         item: "PCI function",
         doc: "Every PCI function; rules over it make a check read much more.",
-        needs: DETAIL.and(Needs::PCI_EVERY_DETAIL),
+        needs: DETAIL.and(Needs::PCI_POWER).and(Needs::PCI_EVERY_DETAIL),
         select: select_every,
         facts: ITEM_FACTS,
     },

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | where is a file of the host opened? | [`host`] |
 //! | where is a fact read? | [`facts`], one file per source |
-//! | how is a text format understood? | [`format`], parsers of text and nothing else |
+//! | how is a text format understood? | [`mod@format`], parsers of text and nothing else |
 //! | where is a rule written? | `rules/*.toml`; [`rules`] loads and judges them |
 //! | what does the reader see? | [`report`] |
 //! | what leaves a machine in a capture? | [`capture`] |

@@ -227,7 +227,11 @@ impl End {
 
 /// Reads to the end, but no more than `cap` bytes, into a buffer that only grows. Says how many.
 fn read_all(file: &OwnedFd, cap: u64, end: End, buffer: &mut Vec<u8>) -> Reading<usize> {
-    // Room for one byte more than the cap shows that there is more, whatever stat says.
+    // A size is a promise that there is so much, sparse or not; it is not worth reading up to the cap.
+    if matches!(end, End::Size(size) if size > cap) {
+        return Reading::Unreadable(Cause::TooLarge(cap));
+    }
+    // Room for one byte more than the cap shows that there is more where no size says so.
     let limit = usize::try_from(cap.saturating_add(1)).unwrap_or(usize::MAX);
     let mut length = 0;
     loop {

@@ -2,12 +2,10 @@
 
 use crate::format::cmdline::Cmdline;
 use crate::format::grub_cfg::{GrubCfg, GrubCfgError};
-use crate::host::{Cause, Reading, Root, Source};
+use crate::host::{Cause, DEFAULT_CAP, Reading, Root, Source};
 
 use super::defaults::{DEFAULTS, KERNEL_CMDLINE};
 
-/// Generated configurations are long where many kernels are installed.
-const GRUB_CFG_CAP: u64 = 16 << 20;
 const GRUB_CFGS: [&str; 2] = ["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"];
 const LOADER_INFO: &str =
     "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
@@ -124,11 +122,10 @@ fn read_grub_cfg(root: &Root) -> (Reading<GrubCfg>, &'static str) {
     let [first, _] = GRUB_CFGS;
     let mut best = (Reading::Absent, first);
     for path in GRUB_CFGS {
-        let reading =
-            root.read(path, GRUB_CFG_CAP).and_then(|bytes| match GrubCfg::parse(&bytes) {
-                Ok(config) => Reading::Known(config),
-                Err(error) => Reading::Unreadable(malformed(&error)),
-            });
+        let reading = root.read(path, DEFAULT_CAP).and_then(|bytes| match GrubCfg::parse(&bytes) {
+            Ok(config) => Reading::Known(config),
+            Err(error) => Reading::Unreadable(malformed(&error)),
+        });
         match reading {
             // A capture without a word about one path may still hold the other.
             Reading::Unreadable(Cause::NotCaptured) if best.0.is_absent() => best = (reading, path),

@@ -8,7 +8,8 @@ use crate::host::{Cause, Program, Reading, Root, Run, Source};
 
 pub(super) const FACT: &str = "kubelet.version";
 const PACKAGES: &str = "/var/lib/dpkg/status";
-const PACKAGES_CAP: u64 = 32 << 20;
+/// The largest seen have 6 MB.
+const PACKAGES_CAP: u64 = 16 << 20;
 
 /// Reads the version of the program at this path.
 pub(super) fn read(

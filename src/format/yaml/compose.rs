@@ -9,6 +9,7 @@ use super::{Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Syntax, YamlError, 
 
 pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
     refuse_many_tags(text)?;
+    refuse_tag_before_comma(text)?;
     let mut input = text;
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
@@ -43,6 +44,30 @@ fn refuse_many_tags(text: &[u8]) -> Result<(), YamlError> {
         Some((_, line)) => Err(YamlError::Unsupported { line, tag: "%TAG".to_owned() }),
         None => Ok(()),
     }
+}
+
+/// A tag with a comma right behind it, as in `[!a,b]`, is an error to Go and makes the parser panic. What
+/// only looks so, in a comment or a quoted text, is refused as well: no configuration has any.
+fn refuse_tag_before_comma(text: &[u8]) -> Result<(), YamlError> {
+    let wide = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
+    // What can stand right before a tag: a blank, of which some are not ASCII, or the end of a token.
+    let ends = |byte: u8| wide || !byte.is_ascii_graphic() || b"[]{},:?\"'".contains(&byte);
+    let (mut line, mut before, mut in_tag) = (1, b' ', false);
+    for &byte in text {
+        match byte {
+            0 if wide => continue,
+            b',' if in_tag => {
+                let what = "did not find expected whitespace or line break".to_owned();
+                return Err(YamlError::Syntax { line: Some(line), what });
+            }
+            0 | b' ' | b'\t' | b'\r' | b'\n' | b'"' => in_tag = false,
+            b'!' => in_tag |= ends(before),
+            _ => {}
+        }
+        line = line.saturating_add(u32::from(byte == b'\n'));
+        before = byte;
+    }
+    Ok(())
 }
 
 /// The parser's words without its name for the stage and without the place, which is told apart.

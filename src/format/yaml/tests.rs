@@ -113,6 +113,22 @@ fn what_go_refuses_is_refused() {
 }
 
 #[test]
+fn a_tag_with_a_comma_behind_it_is_refused() {
+    let utf16 = |text: &str| -> Vec<u8> {
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    for text in ["a: [!b,c]", "a: [ !!str,c]", "{\n  a: !<b>,c: d}", "[[]!a,b]", "[!a%20b,c]"] {
+        let text = format!("x: 1\n{text}");
+        let refused = |result: Result<Document, YamlError>| {
+            assert!(matches!(result, Err(YamlError::Syntax { line: Some(_), .. })), "{text:?}");
+        };
+        refused(parse(&text));
+        refused(Document::parse(&utf16(&text)));
+    }
+    assert_eq!(read("a: [!!str 1, '!', \"!b\", c!d,e]"), r#"{"a":["1","!","!b","c!d","e"]}"#);
+}
+
+#[test]
 fn the_layouts_that_the_kubelet_reads_are_read() {
     let gates = r#"{"gates":{"A":true},"pods":1}"#;
     for text in [

@@ -11,7 +11,8 @@ pub(super) fn run(arguments: &cli::Facts) -> Result<Exit, CommandError> {
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
     let facts = gather(&opened.root, &opened.run, Needs::ALL, assumed);
     let wanted = |name: &str| {
-        arguments.only.is_empty() || arguments.only.iter().any(|prefix| name.starts_with(prefix.as_str()))
+        arguments.only.is_empty()
+            || arguments.only.iter().any(|prefix| name.starts_with(prefix.as_str()))
     };
     output::write(|out| facts_json::render(&facts, wanted, out))
 }

@@ -34,7 +34,9 @@ pub(super) fn header(facts: &Facts, chosen: Chosen, origin: HostOrigin) -> Heade
 
 /// `8 x H200 SXM, 4 x NVSwitch`; `None` where PCI could not be read.
 fn devices(facts: &Facts) -> Option<String> {
-    let Reading::Known(Value::Integer(count)) = reading(facts, "pci.gpu-count") else { return None };
+    let Reading::Known(Value::Integer(count)) = reading(facts, "pci.gpu-count") else {
+        return None;
+    };
     if count == 0 {
         return Some("none".to_owned());
     }
@@ -43,7 +45,8 @@ fn devices(facts: &Facts) -> Option<String> {
         let collection = catalogue::collection(name)?;
         let model = collection.facts.iter().find(|fact| fact.name == "name");
         for subject in (collection.select)(facts).subjects {
-            let model = model.and_then(|fact| (fact.read)(facts, subject.index).reading.into_known());
+            let model =
+                model.and_then(|fact| (fact.read)(facts, subject.index).reading.into_known());
             let model = model.map_or_else(|| collection.item.to_owned(), |value| value.to_string());
             *models.entry((order, model)).or_default() += 1;
         }

@@ -17,8 +17,12 @@ pub(super) struct Opened {
 
 pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
     let (root, origin) = match (root, captured) {
-        (Some(path), _) => (Root::directory(path)?, HostOrigin::Directory(path.display().to_string())),
-        (None, Some(path)) => (Root::captured(path)?, HostOrigin::Capture(path.display().to_string())),
+        (Some(path), _) => {
+            (Root::directory(path)?, HostOrigin::Directory(path.display().to_string()))
+        }
+        (None, Some(path)) => {
+            (Root::captured(path)?, HostOrigin::Capture(path.display().to_string()))
+        }
         (None, None) => (Root::live()?, HostOrigin::Live),
     };
     let run = Run::on(&root);

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::program::{command, fixture, fixtures, has, outcome, report, run};
+use crate::program::{assert_same, command, fixture, fixtures, has, outcome, report, run};
 
 /// The judged part of a JSON report: all but the words about where the facts came from.
 fn judged(mut report: Value) -> Value {
@@ -35,7 +35,7 @@ fn every_fixture_captured_again_gives_the_same_verdicts() {
         for stage in ["host", "operator"] {
             let before = judged(report(&["--host", &path, "--stage", stage]));
             let after = judged(replay(&capture.stdout, &["--stage", stage]));
-            assert_eq!(after, before, "{name} at stage {stage}");
+            assert_same(&after, &before, &format!("{name} at stage {stage}"));
         }
     }
 }
@@ -44,7 +44,7 @@ fn every_fixture_captured_again_gives_the_same_verdicts() {
 fn this_machine_captured_gives_the_same_verdicts() {
     let capture = run(&["capture"]);
     assert_eq!(capture.code, 0, "{}", capture.stderr);
-    assert_eq!(judged(replay(&capture.stdout, &[])), judged(report(&[])));
+    assert_same(&judged(replay(&capture.stdout, &[])), &judged(report(&[])), "replayed, live");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn this_machine_captured_by_an_ordinary_user_gives_the_same_verdicts() {
     assert_eq!(capture.code, 0, "{}", capture.stderr);
     let live: Value =
         serde_json::from_str(&as_nobody(&["check", "--format", "json"]).stdout).unwrap();
-    assert_eq!(judged(replay(&capture.stdout, &[])), judged(live));
+    assert_same(&judged(replay(&capture.stdout, &[])), &judged(live), "replayed, live");
 }
 
 #[test]
@@ -92,13 +92,19 @@ fn no_secret_leaves_the_machine() {
         "etc/default/grub",
         "# s3cret-looking comments stay out of values\nGRUB_CMDLINE_LINUX=\"luks=s3cret iommu=pt\"\nGRUB_PASSWORD=s3cret\n".replace("# s3cret-looking", "#").as_str(),
     );
-    write("boot/grub/grub.cfg", "password_pbkdf2 root s3cret\nmenuentry 'a' {\n linux /vmlinuz root=s3cret iommu=pt\n}\n");
+    write(
+        "boot/grub/grub.cfg",
+        "password_pbkdf2 root s3cret\nmenuentry 'a' {\n linux /vmlinuz root=s3cret iommu=pt\n}\n",
+    );
     write(
         "var/lib/kubelet/config.yaml",
         "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodURLHeader:\n  Authorization: [\"Bearer s3cret\"]\n# s3cret\nclusterDomain: s3cret.example\n",
     );
     write("proc/77/comm", "kubelet\n");
-    write("proc/77/cmdline", "/usr/bin/kubelet\0--config=/var/lib/kubelet/config.yaml\0--node-ip=s3cret\0");
+    write(
+        "proc/77/cmdline",
+        "/usr/bin/kubelet\0--config=/var/lib/kubelet/config.yaml\0--node-ip=s3cret\0",
+    );
     let tree = tree.path().display().to_string();
     let capture = run(&["capture", "--root", &tree]);
     assert_eq!(capture.code, 0, "{}", capture.stderr);
@@ -106,7 +112,11 @@ fn no_secret_leaves_the_machine() {
     for kept in ["iommu=pt", "KubeletConfiguration", "--config=/var/lib/kubelet/config.yaml"] {
         assert!(capture.stdout.contains(kept), "{kept} is gone from {}", capture.stdout);
     }
-    assert_eq!(judged(replay(&capture.stdout, &[])), judged(report(&["--root", &tree])));
+    assert_same(
+        &judged(replay(&capture.stdout, &[])),
+        &judged(report(&["--root", &tree])),
+        "replayed, tree",
+    );
 }
 
 #[test]

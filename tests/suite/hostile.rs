@@ -32,9 +32,16 @@ fn write(tree: &Path, path: &str, bytes: &[u8]) {
 fn a_fifo_in_place_of_every_file_hangs_nothing() {
     let tree = tempfile::tempdir().unwrap();
     for path in [
-        "proc/cmdline", "proc/modules", "proc/cpuinfo", "etc/os-release", "etc/default/grub",
-        "boot/grub/grub.cfg", "var/lib/kubelet/config.yaml", "sys/bus/pci/devices/0000:01:00.0/uevent",
-        "sys/module/kvm_amd/parameters/sev_snp", "usr/lib/systemd/system/kubelet.service",
+        "proc/cmdline",
+        "proc/modules",
+        "proc/cpuinfo",
+        "etc/os-release",
+        "etc/default/grub",
+        "boot/grub/grub.cfg",
+        "var/lib/kubelet/config.yaml",
+        "sys/bus/pci/devices/0000:01:00.0/uevent",
+        "sys/module/kvm_amd/parameters/sev_snp",
+        "usr/lib/systemd/system/kubelet.service",
     ] {
         let path = tree.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -47,7 +54,8 @@ fn a_fifo_in_place_of_every_file_hangs_nothing() {
 #[test]
 fn a_directory_in_place_of_every_file_is_named() {
     let tree = tempfile::tempdir().unwrap();
-    for path in ["proc/cmdline", "proc/modules", "etc/default/grub", "var/lib/kubelet/config.yaml"] {
+    for path in ["proc/cmdline", "proc/modules", "etc/default/grub", "var/lib/kubelet/config.yaml"]
+    {
         std::fs::create_dir_all(tree.path().join(path)).unwrap();
     }
     let report = check(tree.path(), &[]);
@@ -58,8 +66,12 @@ fn a_directory_in_place_of_every_file_is_named() {
 fn giants_are_refused_by_their_size() {
     let tree = tempfile::tempdir().unwrap();
     for path in [
-        "proc/cmdline", "proc/modules", "etc/default/grub", "boot/grub/grub.cfg",
-        "var/lib/kubelet/config.yaml", "etc/os-release",
+        "proc/cmdline",
+        "proc/modules",
+        "etc/default/grub",
+        "boot/grub/grub.cfg",
+        "var/lib/kubelet/config.yaml",
+        "etc/os-release",
     ] {
         let path = tree.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -87,7 +99,11 @@ fn loops_and_absolute_links_stay_inside() {
 fn escape_sequences_reach_no_terminal() {
     let tree = tempfile::tempdir().unwrap();
     let evil = "\x1b]0;owned\x07\x1b[2J\u{202e}";
-    write(tree.path(), "proc/modules", format!("nouveau{evil} 1 0 - Live 0x0\nnouveau 1 0 - Live 0x0\n").as_bytes());
+    write(
+        tree.path(),
+        "proc/modules",
+        format!("nouveau{evil} 1 0 - Live 0x0\nnouveau 1 0 - Live 0x0\n").as_bytes(),
+    );
     write(tree.path(), "proc/cmdline", format!("iommu=off pcie_acs_override={evil}\n").as_bytes());
     write(tree.path(), "etc/os-release", format!("PRETTY_NAME=\"{evil}\"\n").as_bytes());
     write(tree.path(), &format!("sys/bus/pci/devices/{evil}"), b"");
@@ -105,7 +121,9 @@ fn check_coloured(tree: &Path) -> String {
 #[test]
 fn an_alias_bomb_is_refused() {
     let tree = tempfile::tempdir().unwrap();
-    let mut text = String::from("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+    let mut text = String::from(
+        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n",
+    );
     for level in 1..30 {
         let below = format!("*a{}", level - 1);
         text.push_str(&format!("a{level}: &a{level} [{}]\n", [below.as_str(); 10].join(",")));

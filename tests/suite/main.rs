@@ -4,8 +4,9 @@
 
 mod program;
 
-mod cli;
 mod capture;
+mod cli;
 mod fixtures;
 mod hostile;
+mod pci_oracle;
 mod shared_hosts;

@@ -68,10 +68,8 @@ pub(crate) fn fixtures() -> Vec<String> {
 
 /// Real machines that are no part of the project; tests over them run where they are.
 pub(crate) fn shared() -> Option<PathBuf> {
-    let path = std::env::var_os("CCGPU_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let path = std::env::var_os("CCGPU_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     if path.join("hosts").is_dir() {
         return Some(path);
     }
@@ -92,4 +90,42 @@ pub(crate) fn has(tool: &str) -> bool {
 pub(crate) fn unpack(archive: &Path, into: &Path) {
     let status = Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(into).status();
     assert!(status.is_ok_and(|status| status.success()), "cannot unpack {}", archive.display());
+}
+
+/// Where two JSON texts differ, a line each; a failed comparison of whole reports cannot be read.
+pub(crate) fn differences(left: &serde_json::Value, right: &serde_json::Value) -> Vec<String> {
+    use serde_json::Value::{Array, Object};
+    match (left, right) {
+        (Object(left), Object(right)) => {
+            let keys: std::collections::BTreeSet<&String> =
+                left.keys().chain(right.keys()).collect();
+            let null = serde_json::Value::Null;
+            keys.into_iter()
+                .flat_map(|key| {
+                    let pair = (left.get(key).unwrap_or(&null), right.get(key).unwrap_or(&null));
+                    prefixed(key, differences(pair.0, pair.1))
+                })
+                .collect()
+        }
+        (Array(left), Array(right)) if left.len() == right.len() => left
+            .iter()
+            .zip(right)
+            .flat_map(|(left, right)| {
+                let name = left["id"].as_str().unwrap_or("[]");
+                prefixed(name, differences(left, right))
+            })
+            .collect(),
+        (left, right) if left == right => Vec::new(),
+        (left, right) => vec![format!(": {left} is not {right}")],
+    }
+}
+
+fn prefixed(name: &str, lines: Vec<String>) -> Vec<String> {
+    lines.into_iter().map(|line| format!("/{name}{line}")).collect()
+}
+
+/// Fails with the differences of two reports.
+pub(crate) fn assert_same(left: &serde_json::Value, right: &serde_json::Value, about: &str) {
+    let lines = differences(left, right);
+    assert!(lines.is_empty(), "{about}:\n{}", lines.join("\n"));
 }

@@ -4,8 +4,10 @@
 //! that this only explains; `next` tells what the next boot gets.
 
 use crate::format::cmdline::Cmdline;
+use crate::format::shell_vars::Dialect;
 use crate::host::{Cause, DEFAULT_CAP, Reading, Root, Source};
 
+use super::grub_defaults;
 use super::loader::Loader;
 
 pub(super) const DEFAULTS: &str = "/etc/default/grub";
@@ -30,8 +32,11 @@ impl Configured {
             let (line, what) = (abort.at.line, abort.why.clone());
             return Reading::Unreadable(Cause::NotDecidable { line, what });
         }
-        // GRUB would put the value of a variable here.
-        if let Some(written) = self.tokens.iter().find(|written| written.token.starts_with('$')) {
+        // GRUB reads the line with quotes, escapes, variables and separators of its own.
+        let special = |written: &&ConfiguredToken| {
+            written.token.contains(['$', '"', '\'', '\\', ';', '&', '|', '<', '>', '{', '}'])
+        };
+        if let Some(written) = self.tokens.iter().find(special) {
             let (line, what) = (written.source.line, written.token.clone());
             return Reading::Unreadable(Cause::NotDecidable { line, what });
         }
@@ -102,22 +107,14 @@ fn read_grub(root: &Root, drop_ins: bool) -> Reading<Configured> {
             }
         }
     }
-    configured_from_grub_defaults(&files)
+    // Who reads drop-ins is Debian or made from it, and has dash; of the others most have bash.
+    let dialect = if drop_ins { Dialect::Dash } else { Dialect::Unknown };
+    grub_defaults::configured(&files, dialect)
 }
 
 /// Whether `*.cfg` matches.
 fn is_drop_in(name: &str) -> bool {
     name.as_bytes().ends_with(b".cfg") && !name.starts_with('.')
-}
-
-/// The arguments that these files, sourced in this order, ask for.
-fn configured_from_grub_defaults(files: &[(String, Vec<u8>)]) -> Reading<Configured> {
-    let line = None;
-    let what = match files.last() {
-        Some((path, _)) => format!("{path} is a shell script"),
-        None => return Reading::Absent,
-    };
-    Reading::Unreadable(Cause::NotDecidable { line, what })
 }
 
 /// `/etc/kernel/cmdline`: arguments, where a newline is a blank and a line may be a comment.

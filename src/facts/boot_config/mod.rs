@@ -4,6 +4,7 @@
 
 mod arguments;
 mod defaults;
+mod grub_defaults;
 mod loader;
 mod next;
 #[cfg(test)]

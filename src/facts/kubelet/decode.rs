@@ -121,7 +121,8 @@ fn collect(document: &Document, manner: Manner) -> Result<Decoded, Cause> {
             "featureGates" => match value {
                 Value::Mapping => collect_gates(document, entry.value, manner, &mut decoded),
                 _ if manner == Manner::DropIn => decoded.gates_taken_away = Some(entry.line),
-                _ => {}
+                // In JSON, where the key may stand twice, null empties the map before it.
+                _ => decoded.gates.clear(),
             },
             "runtimeRequestTimeout" => {
                 let value = match value {

@@ -120,6 +120,8 @@ fn maps_that_stand_twice_in_json_are_merged() {
     let decoded = main_file(text.as_bytes()).unwrap();
     assert_eq!(gates(&decoded), [("A", Some(true), 2), ("B", Some(true), 3)]);
     assert!(decoded.lenient.is_some());
+    let text = text.replace("{\"B\":true}", "null");
+    assert_eq!(gates(&main_file(text.as_bytes()).unwrap()), []);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::flags::Flags;
-use super::gates::{self, Outcome};
+use super::gates::{self, ConfigDir, Outcome};
 use super::merge::{self, Given, Merged, Stop};
 use super::{Gate, Told, Verdict, process};
 use crate::format::duration::GoDuration;
@@ -133,6 +133,9 @@ impl Context<'_> {
             Told::known(Verdict::Fails, gate.accepted.source.clone())
                 .with_note(format!("feature gate {}: {why}", gate.name))
         };
+        if let Some(told) = self.config_dir(flags, source) {
+            return told;
+        }
         let alone: Vec<Gate> = if gates::file_is_checked_alone(version) {
             merged.overridden.iter().map(|(name, given)| self.gate(name, given)).collect()
         } else {
@@ -163,6 +166,26 @@ impl Context<'_> {
         match &merged.lenient {
             Some((source, why)) => Told::known(Verdict::Lenient, source.clone()).with_note(why),
             None => Told::known(Verdict::Strict, from),
+        }
+    }
+
+    /// What stops a kubelet that is too old for its `--config-dir`; one that runs has got over it.
+    fn config_dir(&self, flags: &Flags, source: &Source) -> Option<Told<Verdict>> {
+        if flags.config_dir.is_none() || self.pid.is_some() {
+            return None;
+        }
+        match gates::config_dir(self.version.reading.known()) {
+            ConfigDir::Read => None,
+            ConfigDir::NeedsVariable => {
+                let why = "before 1.30 --config-dir also needs the environment variable \
+                           KUBELET_CONFIG_DROPIN_DIR_ALPHA";
+                let cause = Cause::NoAnswer(why.to_owned());
+                Some(Told::new(Reading::Unreadable(cause), source.clone()))
+            }
+            ConfigDir::Unknown => Some(
+                Told::known(Verdict::Fails, source.clone())
+                    .with_note("before 1.28 there is no flag --config-dir"),
+            ),
         }
     }
 

@@ -189,10 +189,14 @@ fn without_version(row: Row, value: bool) -> Outcome {
 
 /// A known name that a misspelt one may mean.
 fn similar(name: &str) -> Option<&'static str> {
+    const CHANGES: usize = 2;
+    let lower = name.to_ascii_lowercase();
     rows()
-        .map(|row| (strsim::osa_distance(&row.name.to_lowercase(), &name.to_lowercase()), row.name))
+        // Names of another length differ in more places, and the comparison takes long for long ones.
+        .filter(|row| row.name.len().abs_diff(name.len()) <= CHANGES)
+        .map(|row| (strsim::osa_distance(&row.name.to_ascii_lowercase(), &lower), row.name))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 2 && *distance * 4 < name.len())
+        .filter(|(distance, _)| *distance <= CHANGES && *distance * 4 < name.len())
         .map(|(_, known)| known)
 }
 
@@ -234,6 +238,24 @@ pub(super) fn unmet_need(
         let missing = needs.find(|need| !is_on(need))?;
         is_on(row.name).then_some((row.name, missing))
     })
+}
+
+/// What this version makes of `--config-dir`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConfigDir {
+    Read,
+    /// Only with the environment variable `KUBELET_CONFIG_DROPIN_DIR_ALPHA`; it stops without.
+    NeedsVariable,
+    /// No such flag: it stops.
+    Unknown,
+}
+
+pub(super) fn config_dir(version: Option<&Version>) -> ConfigDir {
+    match version.and_then(minor_of) {
+        Some(..28) => ConfigDir::Unknown,
+        Some(28..30) => ConfigDir::NeedsVariable,
+        Some(_) | None => ConfigDir::Read,
+    }
 }
 
 /// How the kubelet ends over a bad gate in a file.

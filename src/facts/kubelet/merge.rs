@@ -55,6 +55,9 @@ pub(super) enum Stop {
 /// More files than any drop-in directory has.
 const FILES_LIMIT: usize = 1000;
 
+/// More gates than there are, so that not all can be known.
+const GATES_LIMIT: usize = 1000;
+
 const GATES_FLAG: &str = "--feature-gates";
 const TIMEOUT_FLAG: &str = "--runtime-request-timeout";
 
@@ -89,6 +92,11 @@ pub(super) fn merge(root: &Root, flags: &Flags, flags_source: &Source) -> Result
         let beaten = merged.timeout.take().map(|given| given.source);
         let source = flags_source.clone();
         merged.timeout = Some(Given { value, source, flag: Some(TIMEOUT_FLAG), beaten });
+    }
+    if merged.gates.len().max(main_gates.len()) > GATES_LIMIT {
+        let what = format!("more than {GATES_LIMIT} feature gates");
+        let source = Source::file(flags.config.as_deref().unwrap_or(&flags_source.path));
+        return Err(Stop::CannotTell(Cause::NotDecidable { line: None, what }, source));
     }
     merged.overridden = main_gates
         .into_iter()

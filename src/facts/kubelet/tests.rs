@@ -71,7 +71,7 @@ impl Host {
         if let Some(version) = version {
             assumed.insert(version::FACT, Value::Version(Version::parse(version).unwrap()));
         }
-        let kubelet = gather(&root, &Run {}, Needs::ALL, &assumed);
+        let kubelet = gather(&root, &Run::on(&root), Needs::ALL, &assumed);
         Facts { assumed, kubelet: Some(kubelet), ..Facts::default() }
     }
 }
@@ -355,6 +355,17 @@ fn a_kubelet_that_does_not_run_is_read_from_its_unit() {
 }
 
 #[test]
+fn an_old_kubelet_does_not_read_a_drop_in_directory_by_itself() {
+    let host = Host::new()
+        .file(UNIT, "[Service]\nExecStart=/usr/bin/kubelet --config-dir=/etc/d\n")
+        .file("/etc/d/10.conf", &format!("{HEAD}runtimeRequestTimeout: 20m\n"));
+    for (version, expected) in [("1.27.9", "fails"), ("1.29.0", "unreadable"), ("1.30.0", "strict")]
+    {
+        assert_eq!(value(&host.facts(Some(version)), "kubelet.config-verdict"), expected);
+    }
+}
+
+#[test]
 fn a_unit_that_cannot_be_followed_hides_the_rest() {
     for unit in [
         "[Service]\nExecStart=/bin/sh -c \"exec kubelet --config=/x\"\n",
@@ -435,4 +446,19 @@ fn the_package_of_an_image_tells_the_version() {
     );
     assert_eq!(value(&facts, "kubelet.pod-resources-get"), "true");
     assert_eq!(value(&host.facts(Some("1.20.0")), "kubelet.version"), "1.34.2-1.1");
+}
+
+#[test]
+fn a_hostile_file_takes_little_time() {
+    let gates = |count: usize| {
+        let lines: Vec<String> = (0..count).map(|gate| format!("  Gate{gate}: true")).collect();
+        format!("featureGates:\n{}\n", lines.join("\n"))
+    };
+    for config in [gates(50_000), gates(1000), format!("a: {}\n", "[".repeat(900_000))] {
+        let start = std::time::Instant::now();
+        let host = Host::new().config(&config).kubelet(&["--config=/var/lib/kubelet/config.yaml"]);
+        let verdict = value(&host.facts(Some("1.34.0")), "kubelet.config-verdict");
+        assert_ne!(verdict, "strict");
+        assert!(start.elapsed() < std::time::Duration::from_secs(3), "{:?}", start.elapsed());
+    }
 }

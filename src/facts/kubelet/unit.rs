@@ -32,14 +32,20 @@ pub(super) struct Start {
     pub(super) files: Vec<String>,
 }
 
-/// The start command of the unit; absent where there is no such unit.
+/// The start command of the unit: absent where there is no unit, unreadable where that cannot be told,
+/// an error where there is one that cannot be followed.
 pub(super) fn read(root: &Root) -> Result<Reading<Start>, (Cause, Source)> {
     let mut files = Vec::new();
     for directory in DIRECTORIES {
         let path = format!("{directory}/{UNIT}");
-        if let Some(text) = fragment(root, &path)? {
-            files.push((path, text));
-            break;
+        match fragment(root, &path) {
+            Ok(Some(text)) => {
+                files.push((path, text));
+                break;
+            }
+            Ok(None) => {}
+            // Whether there is a unit is not known then.
+            Err((cause, _)) => return Ok(Reading::Unreadable(cause)),
         }
     }
     if files.is_empty() {

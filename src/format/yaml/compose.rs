@@ -2,20 +2,24 @@
 
 use std::collections::HashMap;
 
-use libyaml_safer::{Error, Event, EventData, Parser};
+use libyaml_safer::{
+    Encoding, Error, Event, EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle,
+};
 
 use super::scalar::{self, Presentation};
+use super::text;
 use super::{Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Syntax, YamlError, line_number};
 
-pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
-    refuse_many_tags(text)?;
-    refuse_tag_before_comma(text)?;
-    let mut input = text;
+pub(super) fn parse(bytes: &[u8]) -> Result<Document, YamlError> {
+    let text = text::prepare(bytes)?;
+    let end = text.text.len() as u64;
+    let mut input = text.text.as_bytes();
     let mut parser = Parser::new();
+    parser.set_encoding(Encoding::Utf8);
     parser.set_input_string(&mut input);
     let mut composer = Composer::default();
     loop {
-        let event = parser.parse().map_err(|error| syntax(&error))?;
+        let mut event = parser.parse().map_err(|error| syntax(&error, &text.text))?;
         let line = line_number(event.start_mark.line);
         match event.data {
             EventData::DocumentStart { version_directive: Some(version), .. }
@@ -27,6 +31,17 @@ pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
                 });
             }
             EventData::DocumentEnd { .. } | EventData::StreamEnd => break,
+            EventData::Scalar {
+                ref mut value,
+                style: ScalarStyle::Literal | ScalarStyle::Folded,
+                ..
+            } if text.completed && event.end_mark.index >= end => {
+                // The line break at its end is not the file's.
+                if value.ends_with('\n') {
+                    value.pop();
+                }
+                composer.take(event, line)?;
+            }
             _ => composer.take(event, line)?,
         }
     }
@@ -35,52 +50,23 @@ pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
     Ok(document)
 }
 
-/// The parser compares every `%TAG` line with all others, so that their number must be bounded. No
-/// configuration has one.
-fn refuse_many_tags(text: &[u8]) -> Result<(), YamlError> {
-    const LIMIT: usize = 100;
-    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).zip(1..);
-    match lines.by_ref().filter(|(line, _)| line.starts_with(b"%TAG")).nth(LIMIT) {
-        Some((_, line)) => Err(YamlError::Unsupported { line, tag: "%TAG".to_owned() }),
-        None => Ok(()),
-    }
-}
-
-/// A tag with a comma right behind it, as in `[!a,b]`, is an error to Go and makes the parser panic. What
-/// only looks so, in a comment or a quoted text, is refused as well: no configuration has any.
-fn refuse_tag_before_comma(text: &[u8]) -> Result<(), YamlError> {
-    let wide = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
-    // What can stand right before a tag: a blank, of which some are not ASCII, or the end of a token.
-    let ends = |byte: u8| wide || !byte.is_ascii_graphic() || b"[]{},:?\"'".contains(&byte);
-    let (mut line, mut before, mut in_tag) = (1, b' ', false);
-    for &byte in text {
-        match byte {
-            0 if wide => continue,
-            b',' if in_tag => {
-                let what = "did not find expected whitespace or line break".to_owned();
-                return Err(YamlError::Syntax { line: Some(line), what });
-            }
-            0 | b' ' | b'\t' | b'\r' | b'\n' | b'"' => in_tag = false,
-            b'!' => in_tag |= ends(before),
-            _ => {}
-        }
-        line = line.saturating_add(u32::from(byte == b'\n'));
-        before = byte;
-    }
-    Ok(())
-}
-
 /// The parser's words without its name for the stage and without the place, which is told apart.
-fn syntax(error: &Error) -> YamlError {
-    let text = error.to_string();
-    let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
+fn syntax(error: &Error, text: &str) -> YamlError {
+    let message = error.to_string();
+    let words = message.split_once(": ").map_or(message.as_str(), |(_, words)| words);
     let words = match words.split_once(": ") {
         Some((place, words)) if place.starts_with("line ") => words,
         _ => words,
     };
-    YamlError::Syntax {
-        line: error.problem_mark().map(|mark| line_number(mark.line)),
-        what: words.to_owned(),
+    // The end of a text counts for its last line.
+    let last = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+    let line = error.problem_mark().map(|mark| line_number(mark.line).min(last.max(1)));
+    match line {
+        // Go takes `{a:, b: 1}`.
+        Some(line) if words.starts_with("found unexpected ':'") => {
+            YamlError::Unsupported { line, what: "a colon right before a comma".to_owned() }
+        }
+        _ => YamlError::Syntax { line, what: words.to_owned() },
     }
 }
 
@@ -95,21 +81,30 @@ struct Composer {
 /// A sequence or mapping that has not ended yet, and its children so far.
 struct Open {
     node: NodeId,
+    /// Between brackets, as all within it is then.
+    flow: bool,
     children: Vec<NodeId>,
 }
 
 impl Composer {
     fn take(&mut self, event: Event, line: u32) -> Result<(), YamlError> {
         match event.data {
-            EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
+            EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
+                let plain = style == ScalarStyle::Plain;
+                // Here the parser is newer than Go's.
+                if plain && value.contains('?') && self.open.last().is_some_and(|open| open.flow) {
+                    let what = "a question mark inside a flow collection".to_owned();
+                    return Err(YamlError::Syntax { line: Some(line), what });
+                }
                 let presentation = match tag {
-                    // "No specific tag" makes even a quoted scalar plain.
-                    Some(tag) if tag == "!" => Presentation::Plain,
                     Some(tag) => Presentation::Tagged(tag),
                     None if plain_implicit => Presentation::Plain,
                     None => Presentation::Quoted,
                 };
-                let scalar = scalar::resolve(value, presentation, line)?;
+                let scalar = match presentation {
+                    Presentation::Tagged(tag) if tag == "!" && value == "<<" => Scalar::Merge,
+                    presentation => scalar::resolve(value, presentation, line)?,
+                };
                 let node = self.add(Kind::Scalar(scalar), line);
                 self.name(anchor, node);
                 self.attach(node);
@@ -121,11 +116,13 @@ impl Composer {
                 let node = self.add(Kind::Alias(target), line);
                 self.attach(node);
             }
-            EventData::SequenceStart { anchor, .. } => {
-                self.begin(Kind::Sequence(Vec::new()), anchor, line)?;
+            EventData::SequenceStart { anchor, style, .. } => {
+                let flow = style == SequenceStyle::Flow;
+                self.begin(Kind::Sequence(Vec::new()), flow, anchor, line)?;
             }
-            EventData::MappingStart { anchor, .. } => {
-                self.begin(Kind::Mapping(Vec::new()), anchor, line)?;
+            EventData::MappingStart { anchor, style, .. } => {
+                let flow = style == MappingStyle::Flow;
+                self.begin(Kind::Mapping(Vec::new()), flow, anchor, line)?;
             }
             EventData::SequenceEnd | EventData::MappingEnd => self.end(),
             _ => {}
@@ -153,19 +150,25 @@ impl Composer {
         }
     }
 
-    fn begin(&mut self, kind: Kind, anchor: Option<String>, line: u32) -> Result<(), YamlError> {
+    fn begin(
+        &mut self,
+        kind: Kind,
+        flow: bool,
+        anchor: Option<String>,
+        line: u32,
+    ) -> Result<(), YamlError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(YamlError::TooDeep { line });
         }
         let node = self.add(kind, line);
         self.name(anchor, node);
         self.attach(node);
-        self.open.push(Open { node, children: Vec::new() });
+        self.open.push(Open { node, flow, children: Vec::new() });
         Ok(())
     }
 
     fn end(&mut self) {
-        if let Some(Open { node, children: found }) = self.open.pop()
+        if let Some(Open { node, children: found, .. }) = self.open.pop()
             && let Kind::Sequence(children) | Kind::Mapping(children) =
                 &mut self.nodes[node.0 as usize].kind
         {

@@ -9,6 +9,7 @@ mod compose;
 mod flatten;
 mod json;
 mod scalar;
+mod text;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -111,8 +112,8 @@ pub enum YamlError {
     #[error("{what} cannot be written as JSON")]
     NotJson { line: u32, what: &'static str },
     /// Valid, but not read by this program.
-    #[error("the tag {tag} is not understood here")]
-    Unsupported { line: u32, tag: String },
+    #[error("{what} is not understood here")]
+    Unsupported { line: u32, what: String },
 }
 
 impl YamlError {

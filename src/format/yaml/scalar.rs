@@ -37,7 +37,7 @@ pub(super) fn resolve(
             _ => return Err(wrong()),
         },
         "binary" | "timestamp" => {
-            return Err(YamlError::Unsupported { line, tag: format!("!!{name}") });
+            return Err(YamlError::Unsupported { line, what: format!("the tag !!{name}") });
         }
         // `!!str`, and tags that say nothing about scalars.
         _ => Scalar::Text(text),

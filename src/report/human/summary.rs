@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
     page.wrapped(2, 2, &[(Ink::Faint, &numbers(report))])?;
     if report.results.iter().any(lacks_permission) {
         let hint = match report.header.origin {
-            HostOrigin::Live => "Some of it may only be read by root: run it again with sudo.",
+            HostOrigin::Live => "Some of it only root may read: run it again with sudo.",
             HostOrigin::Directory(_) | HostOrigin::Capture(_) => {
                 "Some files may not be read by this user: run it again as one who may."
             }

@@ -75,7 +75,7 @@ fn a_host_with_problems() {
     NOT READY: 3 required rules fail, 1 could not be judged, 2 wait for others
       11 rules: 2 passed, 4 failed, 1 unknown, 2 waiting, 2 not about this host;
       exit code 1
-      Some of it may only be read by root: run it again with sudo.
+      Some of it only root may read: run it again with sudo.
       -v shows all that was looked at.
     "#);
 }
@@ -149,7 +149,7 @@ fn a_host_with_problems_in_full() {
     NOT READY: 3 required rules fail, 1 could not be judged, 2 wait for others
       11 rules: 2 passed, 4 failed, 1 unknown, 2 waiting, 2 not about this host;
       exit code 1
-      Some of it may only be read by root: run it again with sudo.
+      Some of it only root may read: run it again with sudo.
     "#);
 }
 

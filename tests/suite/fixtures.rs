@@ -1,0 +1,254 @@
+//! Every fixture has one verdict for one reason, and every rule is seen to fail and to pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ccgpu_node::host::{Archive, FileKind, Node};
+use serde_json::Value;
+
+use crate::program::{assert_same, fixture, fixtures, report, rules_with, run};
+
+/// What a fixture is for: its exit code, and the rules that fail or cannot be judged, all of them.
+struct Expected {
+    fixture: &'static str,
+    exit: i32,
+    failed: &'static [&'static str],
+    unknown: &'static [&'static str],
+}
+
+const fn ready(fixture: &'static str) -> Expected {
+    Expected { fixture, exit: 0, failed: &[], unknown: &[] }
+}
+
+const fn broken(fixture: &'static str, failed: &'static [&'static str]) -> Expected {
+    Expected { fixture, exit: 1, failed, unknown: &[] }
+}
+
+const EXPECTED: &[Expected] = &[
+    broken("acs-override", &["acs-override"]),
+    broken("companion-audio-snd", &["companion-host-driver"]),
+    broken("direct-reserved-region", &["gpu-group-reserved-region"]),
+    broken("foreign-device-in-group", &["gpu-group-viable"]),
+    broken("gate-false", &["kubelet-pod-resources-get"]),
+    broken(
+        "gates-missing-on-1.33",
+        &["kubelet-pod-resources-get", "kubelet-runtime-class-in-image-cri"],
+    ),
+    broken("grub-not-generated", &["iommu-argument-not-generated"]),
+    Expected {
+        fixture: "grub-not-rebooted",
+        exit: 4,
+        failed: &["iommu-argument-not-booted"],
+        unknown: &[],
+    },
+    broken("grub-overridden-by-cloud-dropin", &["iommu-argument-overridden"]),
+    ready("h100-single-tdx"),
+    ready("h100x8-nvswitch4-snp"),
+    ready("h200-single-snp-rhel-bls"),
+    ready("h200x8-snp"),
+    broken("half-bound", &["gpu-bound-to-vfio"]),
+    ready("hgx-b200x8-tdx"),
+    ready("hidden-escape-sequences"),
+    broken("iommu-off-by-argument", &["iommu-argument-off"]),
+    broken("iommu-off-in-firmware", &["iommu-in-firmware"]),
+    broken("iommu-off-in-kernel", &["iommu-active"]),
+    ready("kubelet-1.31-both-gates"),
+    broken(
+        "kubelet-duplicate-gates",
+        &["kubelet-config-lenient", "kubelet-runtime-class-in-image-cri"],
+    ),
+    broken("kubelet-flag-beats-file", &["kubelet-runtime-request-timeout"]),
+    broken("kubelet-gate-too-new", &["kubelet-config-refused"]),
+    broken("kubelet-not-restarted", &["kubelet-not-restarted"]),
+    broken("kubelet-quoted-gate", &["kubelet-config-refused"]),
+    broken("kubelet-timeout-negative", &["kubelet-runtime-request-timeout"]),
+    broken("kubelet-timeout-zero", &["kubelet-runtime-request-timeout"]),
+    broken("kubelet-unknown-gate", &["kubelet-config-refused"]),
+    Expected {
+        fixture: "modules-loaded-unbound",
+        exit: 0,
+        failed: &["open-gpu-driver-loaded"],
+        unknown: &[],
+    },
+    broken("no-gpus", &["gpu-present"]),
+    broken("no-iommufd", &["iommufd"]),
+    broken("no-kubelet", &["kubelet-present"]),
+    Expected {
+        fixture: "no-permission",
+        exit: 3,
+        failed: &[],
+        unknown: &[
+            "gpu-vfio-cdev",
+            "kernel-argument-drift",
+            "kubelet-config-refused",
+            "next-boot-iommu-off",
+            "vfio-noiommu",
+        ],
+    },
+    broken("noiommu-mode", &["vfio-noiommu"]),
+    broken("nouveau-bound", &["gpu-host-driver"]),
+    broken("nvidia-driver-loaded", &["gpu-host-driver", "nvidia-driver-loaded"]),
+    broken("nvswitch-unbound", &["gpu-bound-to-vfio"]),
+    ready("rtx-pro-6000-audio-snp"),
+    broken("sev-snp-off", &["snp-enabled"]),
+    broken("snp-passthrough", &["snp-passthrough"]),
+    broken("tdx-off", &["tdx-enabled"]),
+    Expected {
+        fixture: "two-gpus-one-group",
+        exit: 0,
+        failed: &["gpu-group-shared"],
+        unknown: &[],
+    },
+    Expected {
+        fixture: "unidentified-function",
+        exit: 3,
+        failed: &["pci-function-unidentified"],
+        unknown: &[
+            "companion-host-driver",
+            "gpu-family",
+            "gpu-host-driver",
+            "gpu-iommu-group",
+            "gpu-power-state",
+            "gpu-present",
+            "gpu-reset",
+        ],
+    },
+    broken("unsafe-interrupts", &["vfio-unsafe-interrupts"]),
+    broken(
+        "virtual-machine-guest",
+        &["bare-metal", "gpu-host-driver", "iommu-in-firmware", "nvidia-driver-loaded"],
+    ),
+];
+
+fn host(name: &str) -> String {
+    fixture(name).display().to_string()
+}
+
+#[test]
+fn every_fixture_has_its_verdict_for_its_reason() {
+    let mut wrong = Vec::new();
+    for Expected { fixture, exit, failed, unknown } in EXPECTED {
+        let code = run(&["check", "--host", &host(fixture)]).code;
+        let report = report(&["--host", &host(fixture)]);
+        let sorted = |status| {
+            let mut ids = rules_with(&report, status);
+            ids.sort();
+            ids
+        };
+        let found = (code, sorted("fail"), sorted("unknown"));
+        let wanted = (*exit, failed.map_sorted(), unknown.map_sorted());
+        if found != wanted {
+            wrong.push(format!("{fixture}: found {found:?}, wanted {wanted:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Names in order, to be compared.
+trait MapSorted {
+    fn map_sorted(&self) -> Vec<String>;
+}
+
+impl MapSorted for [&str] {
+    fn map_sorted(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.iter().map(|name| (*name).to_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn every_fixture_is_expected_to_be_something() {
+    let expected: Vec<String> = EXPECTED.iter().map(|each| each.fixture.to_owned()).collect();
+    let mut sorted = expected.clone();
+    sorted.sort();
+    assert_eq!(sorted, fixtures());
+}
+
+#[test]
+fn every_rule_fails_on_one_fixture_and_passes_on_another() {
+    let mut seen: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for name in fixtures() {
+        let report = report(&["--host", &host(&name)]);
+        for rule in report["rules"].as_array().unwrap() {
+            let id = rule["id"].as_str().unwrap().to_owned();
+            let statuses = seen.entry(id).or_default();
+            for status in ["pass", "fail"] {
+                if rule["status"] == status {
+                    statuses.insert(status);
+                }
+            }
+        }
+    }
+    let unproven: Vec<String> = seen
+        .iter()
+        .filter(|(_, statuses)| statuses.len() < 2)
+        .map(|(id, statuses)| format!("{id} is only seen to {statuses:?}"))
+        .collect();
+    assert!(unproven.is_empty(), "{}", unproven.join("\n"));
+}
+
+/// A capture and the directory that it stands for must be the same host.
+#[test]
+fn a_fixture_and_its_tree_give_the_same_report() {
+    for name in ["h100x8-nvswitch4-snp", "no-iommufd", "grub-not-rebooted", "kubelet-quoted-gate"] {
+        let text = std::fs::read(fixture(name)).unwrap();
+        let archive = Archive::parse(&text).unwrap();
+        let tree = tempfile::tempdir().unwrap();
+        if !unpack(&archive, tree.path()) {
+            println!("left out: device nodes cannot be made here");
+            return;
+        }
+        let tree = tree.path().display().to_string();
+        // A tree runs no programs, so the version of its kubelet is told.
+        let assume = "kubelet.version=1.34.2";
+        let mut from_tree = report(&["--root", &tree, "--assume", assume]);
+        let mut from_file = report(&["--host", &host(name), "--assume", assume]);
+        for report in [&mut from_tree, &mut from_file] {
+            report["host"].take();
+            forget_version(report);
+        }
+        assert_same(&from_tree, &from_file, name);
+    }
+}
+
+/// Takes out what says how the kubelet's version was learnt.
+fn forget_version(report: &mut Value) {
+    report["assumed"].take();
+    for rule in report["rules"].as_array_mut().unwrap() {
+        if rule["id"] == "kubelet-version" {
+            rule["findings"].take();
+        }
+    }
+}
+
+/// Makes the files of a capture below a directory; false where device nodes may not be made.
+fn unpack(archive: &Archive, top: &Path) -> bool {
+    use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+    for (path, entry) in archive.entries() {
+        let path = top.join(path.trim_start_matches('/'));
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).unwrap();
+        }
+        match &entry.node {
+            Node::File(bytes) => {
+                std::fs::write(&path, bytes).unwrap();
+                if let Some(time) = entry.modified {
+                    let time =
+                        std::time::UNIX_EPOCH + std::time::Duration::from_secs(time.unsigned_abs());
+                    std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
+                }
+            }
+            Node::Directory { .. } => std::fs::create_dir_all(&path).unwrap(),
+            Node::Link(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
+            Node::Special(FileKind::CharDevice, (major, minor)) => {
+                let made = mknod(&path, SFlag::S_IFCHR, Mode::S_IRUSR, makedev(*major, *minor));
+                if made.is_err() {
+                    return false;
+                }
+            }
+            other => panic!("{} is {other:?}", path.display()),
+        }
+    }
+    true
+}

@@ -6,6 +6,7 @@
 //! `lspci -nnk -d 10de:`. Set `CCGPU_BENCH_BINARY` to time another binary, such as the static one.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark builds its hosts and starts programs")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -13,6 +13,14 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<Exit, Co
     let catalogue = Catalogue::built_in();
     let rules = rule_set::load(&catalogue, &arguments.selection.rules)?;
     let filter = Filter::from(&arguments.selection);
+    if let Some(stage) = arguments.selection.stage.map(Stage::from)
+        && !rules.has_stage(stage)
+    {
+        return Err(CommandError::Usage(format!(
+            "--stage {stage}: no rule belongs to it, and what the stages before it say proves \
+             nothing about it"
+        )));
+    }
     let assumed = host::assumptions(&arguments.host)?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
 

@@ -58,7 +58,7 @@ fn site_files() -> Result<Vec<SiteFile>, CommandError> {
     };
     names
         .iter()
-        .filter(|entry| entry.name.ends_with(".toml") && !entry.name.starts_with('.'))
+        .filter(|entry| entry.name.as_bytes().ends_with(b".toml") && !entry.name.starts_with('.'))
         .map(|entry| read(&Path::new(SITE_DIRECTORY).join(&entry.name)))
         .collect()
 }

@@ -104,6 +104,10 @@ impl Iommu {
                         format!("the firmware has {}", tables.join(", ")),
                     )
                 }
+                // The kernel's own list is there and empty: that it is off is certain, the reason is not.
+                Reading::Absent | Reading::Unreadable(_) if self.groups.known().is_some() => {
+                    known("off", GROUPS, "no ACPI tables to tell why".to_owned())
+                }
                 Reading::Absent => {
                     let why = "no group, no instance, and no ACPI tables to tell why".to_owned();
                     unreadable(&Cause::NoAnswer(why), TABLES)
@@ -118,7 +122,8 @@ pub(super) const FACTS: &[Fact] = &[
     Fact {
         name: "iommu.state",
         kind: Kind::Text,
-        doc: "`active`, `no-groups`, `off-in-kernel` (the firmware offers one) or `off-in-firmware`.",
+        doc: "`active`, `no-groups`, `off-in-kernel` (the firmware offers one), `off-in-firmware`, or `off` \
+              where the reason cannot be told.",
         needs: Needs::IOMMU,
         read: |facts| match &facts.iommu {
             Some(iommu) => iommu.state(),
@@ -207,10 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_to_read_is_no_verdict() {
-        assert!(state(&[NO_GROUPS, NO_INSTANCES]).cause().is_some());
+    fn an_empty_list_of_groups_is_off_whatever_the_reason() {
+        assert_eq!(state(&[NO_GROUPS, NO_INSTANCES]), text("off"));
         let empty = ("sys/firmware/acpi/tables/", "");
-        assert!(state(&[NO_GROUPS, NO_INSTANCES, empty]).cause().is_some());
+        assert_eq!(state(&[NO_GROUPS, NO_INSTANCES, empty]), text("off"));
+    }
+
+    #[test]
+    fn what_is_not_there_to_read_is_no_verdict() {
+        let empty = ("sys/firmware/acpi/tables/", "");
+        assert!(state(&[NO_INSTANCES, empty]).cause().is_some());
         assert!(state(&[("etc/hostname", "")]).cause().is_some());
         assert!(state(&[IVRS]).cause().is_some());
         assert!(state(&[NO_GROUPS, IVRS]).cause().is_some());

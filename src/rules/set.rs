@@ -9,6 +9,7 @@ use super::document;
 use super::load::{self, Change, Content, Draft, Patterns};
 use super::problem::{Hint, LoadError, Problem, Problems, SHOWN};
 use super::rule::{Origin, Override, Rule};
+use super::words::Stage;
 
 /// A rule file of a site: its name, for messages, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,11 @@ impl RuleSet {
     /// Every rule in order, also those that a site disabled.
     pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules
+    }
+
+    /// Whether any rule belongs to a stage itself, and not only to the stages before it.
+    pub fn has_stage(&self, stage: Stage) -> bool {
+        self.rules.iter().any(|rule| rule.stage == stage && !rule.is_disabled())
     }
 
     pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {

@@ -100,6 +100,7 @@ fn no_secret_leaves_the_machine() {
         "var/lib/kubelet/config.yaml",
         "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodURLHeader:\n  Authorization: [\"Bearer s3cret\"]\n# s3cret\nclusterDomain: s3cret.example\n",
     );
+    write("proc/1/comm", "systemd\n");
     write("proc/77/comm", "kubelet\n");
     write(
         "proc/77/cmdline",

@@ -13,6 +13,7 @@ fn usage_errors_exit_with_2_and_print_no_report() {
         &["check", "--assume", "kubelet.version=new"],
         &["check", "--rules", "/nowhere.toml"],
         &["check", "--stage", "moon"],
+        &["check", "--stage", "workload"],
         &["check", "--root", "/", "--host", "-"],
         &["rules", "show", "gpu-presnt"],
         &["frobnicate"],
@@ -71,4 +72,27 @@ fn a_closed_pipe_is_no_error() {
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+/// What the README shows is what the program prints.
+#[test]
+fn the_report_in_the_readme_is_current() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```console\n$ ccgpu-node ").unwrap();
+    let (command, rest) = rest.split_once('\n').unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let arguments: Vec<&str> = command.split(' ').collect();
+    assert_eq!(run(&arguments).stdout, shown);
+}
+
+/// The rule file in the README loads.
+#[test]
+fn the_rule_in_the_readme_is_valid() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (rule, _) = rest.split_once("```").unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), rule).unwrap();
+    let outcome = run(&["rules", "lint", file.path().to_str().unwrap()]);
+    assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
 }

@@ -19,7 +19,8 @@ fn check(tree: &Path, more: &[&str]) -> String {
     assert!(matches!(outcome.code, 1 | 3), "exit {}: {}", outcome.code, outcome.stderr);
     let raw = |c: char| c.is_control() && c != '\n';
     assert!(!outcome.stdout.contains(raw), "control characters in {:?}", outcome.stdout);
-    outcome.stdout
+    // Where a line is broken is not what these tests are about.
+    outcome.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn write(tree: &Path, path: &str, bytes: &[u8]) {
@@ -84,14 +85,16 @@ fn giants_are_refused_by_their_size() {
 #[test]
 fn loops_and_absolute_links_stay_inside() {
     let tree = tempfile::tempdir().unwrap();
-    write(tree.path(), "real/modules", b"nouveau 1 0 - Live 0x0\n");
+    write(tree.path(), "real/modules", b"nvidia 1 0 - Live 0x0\n");
     std::fs::create_dir_all(tree.path().join("proc")).unwrap();
     std::fs::create_dir_all(tree.path().join("etc")).unwrap();
+    write(tree.path(), "proc/cpuinfo", b"vendor_id\t: AuthenticAMD\nflags\t\t: svm\n");
+    write(tree.path(), "sys/module/kvm/x", b"");
     symlink("/real/modules", tree.path().join("proc/modules")).unwrap();
     symlink("cmdline", tree.path().join("proc/cmdline")).unwrap();
     symlink("/etc/os-release", tree.path().join("etc/os-release")).unwrap();
-    let report = check(tree.path(), &["--only", "open-gpu-driver-loaded,iommu-argument-off"]);
-    assert!(report.contains("nouveau"), "{report}");
+    let report = check(tree.path(), &["--only", "nvidia-driver-loaded,iommu-argument-off"]);
+    assert!(report.contains("modules.present"), "{report}");
     assert!(report.contains("a loop of symbolic links"), "{report}");
 }
 
@@ -151,5 +154,5 @@ fn a_command_line_of_100_000_words_is_read_at_once() {
 fn an_empty_tree_is_no_ready_host() {
     let tree = tempfile::tempdir().unwrap();
     let report = check(tree.path(), &[]);
-    assert!(!report.contains("\nready"), "{report}");
+    assert!(report.contains("NOT READY") || report.contains("CANNOT TELL"), "{report}");
 }

@@ -23,7 +23,12 @@ pub struct Cmdline {
 }
 
 pub(super) fn gather(root: &Root) -> Cmdline {
-    Cmdline { line: root.read(PATH, DEFAULT_CAP).map(|bytes| Line::parse(&bytes)) }
+    let line = match root.read(PATH, DEFAULT_CAP) {
+        // Every kernel was booted with one, an empty one if nothing else; an image shows none.
+        Reading::Absent => Reading::Unreadable(Cause::NoAnswer("/proc is not mounted".to_owned())),
+        other => other.map(|bytes| Line::parse(&bytes)),
+    };
+    Cmdline { line }
 }
 
 /// What a line means, by the kernel's own handlers; the same for the booted and for the next line.

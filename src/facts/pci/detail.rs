@@ -1,6 +1,7 @@
 //! Link, power, reset, SR-IOV and address windows of a function.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::host::{Cause, Reading, Root};
 
@@ -102,6 +103,25 @@ impl Bar {
     /// Whether it got an address. Memory at 0 did not.
     pub fn is_assigned(&self) -> bool {
         self.flags & (Self::UNSET | Self::DISABLED) == 0 && !(self.is_memory() && self.start == 0)
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "BAR {}: {:#x} bytes at {:#x}", self.index, self.size(), self.start)?;
+        if self.is_io() {
+            out.write_str(", ports")?;
+        }
+        if self.is_64_bit() {
+            out.write_str(", 64-bit")?;
+        }
+        if self.is_prefetchable() {
+            out.write_str(", prefetchable")?;
+        }
+        if !self.is_assigned() {
+            out.write_str(", not assigned")?;
+        }
+        Ok(())
     }
 }
 

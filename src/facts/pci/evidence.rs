@@ -40,6 +40,32 @@ pub(super) fn select(facts: &Facts, members: fn(&Pci) -> &[usize]) -> Selection 
     Selection { subjects: members(pci).iter().filter_map(subject).collect(), doubt: pci.doubt() }
 }
 
+pub(super) fn select_every(facts: &Facts) -> Selection {
+    let Some(pci) = &facts.pci else {
+        let doubt = Some((Cause::NotGathered, Source::file(DEVICES)));
+        return Selection { subjects: Vec::new(), doubt };
+    };
+    let subjects = pci.all().iter().enumerate();
+    let subject = |(index, function): (usize, &Function)| Subject {
+        index,
+        label: function.address.to_string(),
+    };
+    Selection { subjects: subjects.map(subject).collect(), doubt: pci.doubt() }
+}
+
+/// The public name of an id; absent where the list has none.
+pub(super) fn named<T>(
+    id: Option<T>,
+    find: impl FnOnce(T) -> Option<&'static str>,
+) -> Reading<Value> {
+    match id {
+        Some(id) => {
+            find(id).map_or(Reading::Absent, |name| Reading::Known(Value::Text(name.to_owned())))
+        }
+        None => no_answer("the id cannot be read"),
+    }
+}
+
 pub(super) fn no_answer<T>(why: &str) -> Reading<T> {
     Reading::Unreadable(Cause::NoAnswer(why.to_owned()))
 }

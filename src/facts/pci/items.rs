@@ -4,10 +4,10 @@ use crate::facts::catalogue::{Collection, Evidence, ItemFact};
 use crate::facts::{Facts, Kind, Needs, Reading, Value};
 
 use super::evidence::{
-    bars_assigned, full_width, listed, name, no_answer, number, of_detail, of_function, of_group,
-    of_placement, row, select, text, vfio_cdev, vfio_group_node,
+    bars_assigned, full_width, listed, name, named, no_answer, number, of_detail, of_function,
+    of_group, of_placement, row, select, select_every, text, vfio_cdev, vfio_group_node,
 };
-use super::{Pci, is_vfio};
+use super::{Pci, is_vfio, names};
 
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
     Collection {
@@ -40,6 +40,14 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
         doc: "GPUs and NVSwitches together: all that a confidential guest is given.",
         needs: Needs::PCI,
         select: |facts| select(facts, Pci::passthrough),
+        facts: ITEM_FACTS,
+    },
+    Collection {
+        name: "pci.functions",
+        item: "PCI function",
+        doc: "Every PCI function; rules over it make a check read much more.",
+        needs: DETAIL.and(Needs::PCI_EVERY_DETAIL),
+        select: select_every,
         facts: ITEM_FACTS,
     },
 ];
@@ -75,6 +83,104 @@ const ITEM_FACTS: &[ItemFact] = &[
         })
     }),
     item("name", Kind::Text, Needs::PCI, "What the device is called.", name),
+    item("vendor-name", Kind::Text, Needs::PCI, "What its vendor is called.", |facts, index| {
+        of_function(facts, index, "/uevent", |_, function| named(function.vendor, names::vendor))
+    }),
+    item(
+        "class",
+        Kind::Text,
+        Needs::PCI,
+        "Base class, subclass and programming interface, as `030200`.",
+        |facts, index| {
+            of_function(facts, index, "/uevent", |_, function| match function.class {
+                Some(class) => Reading::Known(Value::Text(format!("{class:06x}"))),
+                None => no_answer("the class cannot be read"),
+            })
+        },
+    ),
+    item(
+        "subsystem",
+        Kind::Text,
+        DETAIL,
+        "Vendor and device id of the board, as `10de:18be`; absent where the function names none.",
+        |facts, index| {
+            of_function(facts, index, "/uevent", |_, function| match function.subsystem {
+                Some((vendor, device)) => {
+                    Reading::Known(Value::Text(format!("{vendor:04x}:{device:04x}")))
+                }
+                None => Reading::Absent,
+            })
+        },
+    ),
+    item("subsystem-name", Kind::Text, DETAIL, "What the board is called.", |facts, index| {
+        of_function(facts, index, "/uevent", |_, function| {
+            let ids = (function.vendor, function.device, function.subsystem);
+            match ids {
+                (Some(vendor), Some(device), Some(board)) => {
+                    named(Some(board), |board| names::subsystem(vendor, device, board))
+                }
+                _ => Reading::Absent,
+            }
+        })
+    }),
+    item("revision", Kind::Text, DETAIL, "Revision, as `a1`.", |facts, index| {
+        of_detail(facts, index, "revision", |it| {
+            it.revision.as_ref().map(|revision| Value::Text(format!("{revision:02x}")))
+        })
+    }),
+    item(
+        "upstream",
+        Kind::Text,
+        Needs::PCI,
+        "The bridges above it, the root port first, with blanks between.",
+        |facts, index| {
+            of_placement(facts, index, "", |it| {
+                it.upstream.as_ref().map(|bridges| {
+                    let bridges: Vec<String> = bridges.iter().map(ToString::to_string).collect();
+                    Value::Text(bridges.join(" "))
+                })
+            })
+        },
+    ),
+    item(
+        "physical-function",
+        Kind::Text,
+        Needs::PCI,
+        "The function that this virtual one belongs to; absent when it is none.",
+        |facts, index| {
+            of_placement(facts, index, "/physfn", |it| {
+                it.physical_function.as_ref().map(|address| Value::Text(address.to_string()))
+            })
+        },
+    ),
+    item(
+        "bars",
+        Kind::Set,
+        DETAIL,
+        "Its address windows, as `BAR 0: 0x1000000 bytes at 0x20204200000, 64-bit, prefetchable`.",
+        |facts, index| {
+            of_detail(facts, index, "resource", |it| {
+                it.bars
+                    .as_ref()
+                    .map(|bars| Value::Set(bars.iter().map(ToString::to_string).collect()))
+            })
+        },
+    ),
+    item("d3cold-allowed", Kind::Bool, DETAIL, "Whether its power may be cut.", |facts, index| {
+        of_detail(facts, index, "d3cold_allowed", |it| {
+            it.d3cold_allowed.as_ref().map(|allowed| Value::Bool(*allowed))
+        })
+    }),
+    item("enabled", Kind::Integer, DETAIL, "How often it was enabled.", |facts, index| {
+        of_detail(facts, index, "enable", |it| number(&it.enabled))
+    }),
+    item(
+        "sriov-total-vfs",
+        Kind::Integer,
+        DETAIL,
+        "Virtual functions that it could have.",
+        |facts, index| of_detail(facts, index, "sriov_totalvfs", |it| number(&it.sriov_total_vfs)),
+    ),
     item(
         "family",
         Kind::Text,

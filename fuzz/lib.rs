@@ -21,17 +21,15 @@ pub fn facts_of(archive: Archive, needs: Needs) -> Facts {
 /// Judges a host by the built-in rules at every stage that `choice` may mean, and checks what a terminal
 /// would get to see.
 pub fn judge_and_show(facts: &Facts, choice: u8) {
-    let stage = [Stage::Host, Stage::Kata, Stage::Operator, Stage::Workload][usize::from(choice & 3)];
+    let stage =
+        [Stage::Host, Stage::Kata, Stage::Operator, Stage::Workload][usize::from(choice & 3)];
     let tee = [None, Some(Tee::Snp), Some(Tee::Tdx), Some(Tee::None)][usize::from(choice >> 2 & 3)];
     let platform = Platform { stage, tee };
-    let chosen = RULES.choose(&Filter::default(), platform).expect("there are rules of every stage");
+    let chosen =
+        RULES.choose(&Filter::default(), platform).expect("there are rules of every stage");
     let results = judge(&chosen, facts);
     let report = Report::new(header(facts, platform), chosen.scope, results);
-    let look = Look {
-        colour: false,
-        width: usize::from(choice) * 2,
-        verbose: choice & 0x10 != 0,
-    };
+    let look = Look { colour: false, width: usize::from(choice) * 2, verbose: choice & 0x10 != 0 };
     let human = shown(|out| human::render(&report, look, out));
     assert!(!human.is_empty());
     let report_json = shown(|out| json::render(&report, out));
@@ -58,7 +56,8 @@ pub fn shown(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>)
 }
 
 fn is_obeyed(c: char) -> bool {
-    c != '\n' && c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c != '\n' && c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn header(facts: &Facts, platform: Platform) -> Header {

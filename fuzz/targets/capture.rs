@@ -20,7 +20,7 @@ fuzz_target!(|text: &[u8]| {
 fn read_back(archive: &Archive) {
     let text = archive.to_text();
     match Archive::parse(text.as_bytes()) {
-        Ok(again) => assert_eq!(&again, archive, "{text}"),
+        Ok(again) => assert_eq!(again.to_text(), text),
         Err(error) => panic!("{error}: {text}"),
     }
 }
@@ -34,7 +34,9 @@ fn recorded(archive: &Archive) {
     for (command, output) in run.answers() {
         recording.record_answer(command.to_owned(), output);
     }
+    let text = recording.to_text();
+    let recording = Archive::parse(text.as_bytes()).expect("what is written can be read");
     let root = Root::archive(recording);
     let again = gather(&root, &Run::on(&root), Needs::ALL, Assumptions::default());
-    assert_eq!(facts_as_json(&facts), facts_as_json(&again));
+    assert_eq!(facts_as_json(&facts), facts_as_json(&again), "{text}");
 }

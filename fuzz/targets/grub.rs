@@ -31,7 +31,10 @@ fuzz_target!(|input: &[u8]| {
             certain(&own, text, input.len());
             // What is not known of the environment block makes nothing more certain.
             let without = config.arguments(kernel, None);
-            assert!(without.undecided.is_superset(&own.undecided) || without.line.len() <= own.line.len());
+            assert!(
+                without.undecided.is_superset(&own.undecided)
+                    || without.line.len() <= own.line.len()
+            );
         }
         let _ = item.is_recovery();
     }

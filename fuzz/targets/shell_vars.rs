@@ -16,11 +16,17 @@ fuzz_target!(|text: &[u8]| {
     let (one, two) = text.split_at(text.len() / 2);
     for dialect in [Dialect::Dash, Dialect::Bash, Dialect::Unknown] {
         let whole = [File { path: "/etc/default/grub", text }];
-        let halves =
-            [File { path: "/etc/default/grub", text: one }, File { path: "/etc/default/grub.d/x.cfg", text: two }];
+        let halves = [
+            File { path: "/etc/default/grub", text: one },
+            File { path: "/etc/default/grub.d/x.cfg", text: two },
+        ];
         let told = evaluate(&whole, Environment::grub(), dialect);
         answers(&told, text);
-        let empty = evaluate(&[whole[0], File { path: "/empty", text: b"# nothing\n" }], Environment::grub(), dialect);
+        let empty = evaluate(
+            &[whole[0], File { path: "/empty", text: b"# nothing\n" }],
+            Environment::grub(),
+            dialect,
+        );
         for name in NAMES {
             known(&told, &empty, name);
         }
@@ -43,7 +49,9 @@ fuzz_target!(|text: &[u8]| {
 });
 
 fn known(told: &Evaluation<'_>, empty: &Evaluation<'_>, name: &str) {
-    if let (Variable::Known(one), Variable::Known(two)) = (told.variable(name), empty.variable(name)) {
+    if let (Variable::Known(one), Variable::Known(two)) =
+        (told.variable(name), empty.variable(name))
+    {
         assert_eq!(one.value.bytes(), two.value.bytes(), "{name}");
     }
 }
@@ -56,7 +64,9 @@ fn answers(evaluation: &Evaluation<'_>, text: &[u8]) {
                 assert!(!known.assignments.is_empty());
                 for token in known.tokens() {
                     assert!(!token.bytes.is_empty());
-                    assert!(token.from.iter().all(|place| (1..=lines).contains(&(place.line as usize))));
+                    assert!(
+                        token.from.iter().all(|place| (1..=lines).contains(&(place.line as usize)))
+                    );
                 }
             }
             Variable::Unset => {}
@@ -88,7 +98,10 @@ fn positions(text: &[u8]) {
                 assert!(inside(assignment.span, statement.span) && assignment.span.start >= place);
                 place = assignment.span.end;
                 assert!(written.starts_with(assignment.name.as_bytes()), "{assignment:?}");
-                assert!((statement.line..=lines as u32).contains(&assignment.line), "{assignment:?}");
+                assert!(
+                    (statement.line..=lines as u32).contains(&assignment.line),
+                    "{assignment:?}"
+                );
                 word(&assignment.value, assignment.span);
             }
         }

@@ -22,7 +22,11 @@ fn cpuinfo(bytes: &[u8]) {
     agrees(&cut.model_name, &whole.model_name);
     agrees(&cut.flags, &whole.flags);
     if let Reading::Known(flags) = &whole.flags {
-        assert!(flags.iter().all(|flag| !flag.is_empty() && !flag.contains(|c: char| c.is_ascii_whitespace())));
+        assert!(
+            flags
+                .iter()
+                .all(|flag| !flag.is_empty() && !flag.contains(|c: char| c.is_ascii_whitespace()))
+        );
     }
 }
 

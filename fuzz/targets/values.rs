@@ -18,10 +18,7 @@ fuzz_target!(|text: &str| {
         for two in &versions {
             ordered(one, two);
             for three in &versions {
-                assert!(
-                    !(one <= two && two <= three) || one <= three,
-                    "{one} <= {two} <= {three}"
-                );
+                assert!(!(one <= two && two <= three) || one <= three, "{one} <= {two} <= {three}");
             }
         }
     }

@@ -29,7 +29,11 @@ fuzz_target!(|bytes: &[u8]| {
 fn walk(document: &Document, root: NodeId, lines: usize, steps: &mut usize) {
     let mut open = vec![root];
     while let Some(node) = open.pop() {
-        assert!((1..=lines).contains(&(document.line(node) as usize)), "line {}", document.line(node));
+        assert!(
+            (1..=lines).contains(&(document.line(node) as usize)),
+            "line {}",
+            document.line(node)
+        );
         *steps = steps.saturating_sub(1);
         if *steps == 0 {
             return;

@@ -74,6 +74,7 @@ fn a_recording_answers_like_its_root() {
         write("d/one", b"1");
         write("d/binary", &[0, 1, 255]);
         write("secret", b"x");
+        write("program", b"only looked at");
         std::fs::set_permissions(dir.join("secret"), std::fs::Permissions::from_mode(0o000))
             .unwrap();
         symlink("/d", dir.join("link")).unwrap();
@@ -90,6 +91,8 @@ fn a_recording_answers_like_its_root() {
             format!("{:?}", root.link("/d/one")),
             format!("{:?}", root.resolve("/link/one")),
             format!("{:?}", root.stat("/link/one").map(|stat| (stat.kind, stat.mode))),
+            format!("{:?}", root.stat("/program").map(|stat| (stat.kind, stat.mode))),
+            format!("{:?}", root.stat("/d/sub").map(|stat| (stat.kind, stat.mode))),
             format!("{:?}", root.read_at("/plain", 0, 4)),
         ];
         (reads, others)

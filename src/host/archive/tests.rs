@@ -87,6 +87,8 @@ fn what_is_written_reads_the_same() {
         archive.insert(name, Node::Unreadable(cause).into());
     }
     archive.insert("/gone", Node::Absent.into());
+    archive.insert("/program", Entry { node: Node::Unread, mode: Some(0o755), modified: None });
+    archive.insert("/unlisted", Node::Directory { listed: false }.into());
     archive.record_answer(
         "kubelet --version".to_owned(),
         Output { code: Some(0), stdout: b"Kubernetes v1.34.2\n".to_vec() },
@@ -95,6 +97,16 @@ fn what_is_written_reads_the_same() {
     let again = Archive::parse(text.as_bytes()).unwrap();
     assert_eq!(again.to_text(), text);
     assert_eq!(again, archive);
+}
+
+#[test]
+fn a_file_without_its_content_is_still_a_file() {
+    let archive = parse("-- unread /sbin/init mode=0755\n-- dir /run/x unlisted\n");
+    let stat = archive.stat("/sbin/init").into_known().unwrap();
+    assert_eq!((stat.kind, stat.mode), (FileKind::Regular, 0o755));
+    assert_eq!(archive.read("/sbin/init", 10), Reading::Unreadable(Cause::NotCaptured));
+    assert_eq!(archive.stat("/run/x").into_known().unwrap().kind, FileKind::Directory);
+    assert_eq!(archive.list("/run/x"), Reading::Unreadable(Cause::NotCaptured));
 }
 
 #[test]

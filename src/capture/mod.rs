@@ -3,6 +3,7 @@
 //! The recording itself is done by [`Root::recording`]; this module adds what a later reader may want
 //! (config space), and takes out what is nobody's business. It reads no fact and judges nothing.
 
+mod config_space;
 mod redact;
 mod words;
 

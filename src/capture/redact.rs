@@ -3,6 +3,7 @@
 //! Each kind of file has its list. A file that is on none of them keeps its name and loses its content,
 //! so that a fact that is added later leaks nothing before somebody thought about it.
 
+use super::config_space;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
 use crate::host::{Archive, Entry, Node};
 
@@ -82,6 +83,11 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         path.starts_with("/proc/") && path.as_bytes().get(6).is_some_and(u8::is_ascii_digit);
     if path == "/proc/sys/kernel/hostname" {
         return Some(b"captured-host\n".to_vec());
+    }
+    if path.starts_with("/sys/") && name == "config" {
+        let mut space = bytes.to_vec();
+        config_space::mask_serial_number(&mut space);
+        return Some(space);
     }
     if process && name != "cmdline" || PLAIN.iter().any(|prefix| path.starts_with(prefix)) {
         return Some(bytes.to_vec());

@@ -1,5 +1,6 @@
 //! Trees that a careless reader would hang on, run out of memory over, or print raw.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -129,7 +130,8 @@ fn an_alias_bomb_is_refused() {
     );
     for level in 1..30 {
         let below = format!("*a{}", level - 1);
-        text.push_str(&format!("a{level}: &a{level} [{}]\n", [below.as_str(); 10].join(",")));
+        let ten = [below.as_str(); 10].join(",");
+        writeln!(text, "a{level}: &a{level} [{ten}]").unwrap();
     }
     text.push_str("featureGates: *a29\n");
     write(tree.path(), "var/lib/kubelet/config.yaml", text.as_bytes());

@@ -1,6 +1,8 @@
 //! The program as its users run it: the real binary on fixtures, on real machines' trees, on hostile trees.
 
 #![expect(clippy::disallowed_methods, reason = "tests make hosts and start programs")]
+#![expect(clippy::print_stdout, reason = "a test says what it left out")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod program;
 

@@ -15,7 +15,12 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
         Verdict::RebootRequired => (Ink::Advised, "READY AFTER A REBOOT"),
         Verdict::CannotTell => (Ink::Unsure, "CANNOT TELL"),
     };
-    let answer = format!(": {}", answer(report));
+    // Ready for one stage says nothing about the next.
+    let stage = match report.verdict {
+        Verdict::Ready => format!(" for stage {}", report.header.platform.stage),
+        _ => String::new(),
+    };
+    let answer = format!("{stage}: {}", answer(report));
     page.wrapped(0, 2, &[(ink, word), (Ink::Plain, &answer)])?;
     page.wrapped(2, 2, &[(Ink::Faint, &numbers(report))])?;
     if report.results.iter().any(lacks_permission) {

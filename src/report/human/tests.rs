@@ -169,7 +169,7 @@ fn a_ready_host() {
 
     PASS  kernel: the kernel is new enough (version.new is 1.34)
 
-    READY: the 1 required rule about this host passes
+    READY for stage host: the 1 required rule about this host passes
       1 rule: 1 passed; exit code 0
     "#);
 }
@@ -306,7 +306,7 @@ fn a_narrowed_choice_is_not_called_the_whole_answer() {
       stage    host (Kata Containers is not installed)
       tee      snp (the CPU has SEV-SNP)
 
-    READY: the 1 required rule among those chosen passes
+    READY for stage host: the 1 required rule among those chosen passes
       1 rule: 1 passed; exit code 0
       1 rule was left out by --only or --skip: this is not the whole answer.
       Disabled on this site: c.

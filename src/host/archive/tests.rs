@@ -114,6 +114,9 @@ fn errors_name_the_line() {
     for (text, wanted) in [
         ("hello\n", "line 2: expected"),
         ("-- file relative\n", "line 2: \"relative\" is no absolute path"),
+        ("-- dir /x/\n", "line 2: \"/x/\" is no absolute path"),
+        ("-- dir /x//y\n", "line 2: \"/x//y\" is no absolute path"),
+        ("-- absent /x/../y\n", "line 2: \"/x/../y\" is no absolute path"),
         ("-- what /x\n", "line 2: unknown entry"),
         ("-- hex /x\n00: zz\n", "line 2: \"zz\" is no byte in hex"),
         ("\n-- char /x 1\n", "line 3: a device reads"),

@@ -107,8 +107,8 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         return Ok(());
     }
     let path = unescape(path)?;
-    if !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) {
-        return Err(format!("{path:?} is no absolute path"));
+    if !is_plain(&path) {
+        return Err(format!("{path:?} is no absolute path without detours"));
     }
     let rest: Vec<&str> = words.collect();
     let attribute = |key: &str| rest.iter().find_map(|word| word.strip_prefix(key));
@@ -156,6 +156,12 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         .transpose()?;
     archive.insert(&path, Entry { node, mode, modified });
     Ok(())
+}
+
+/// Whether every name between the slashes of an absolute path is one that a directory can hold.
+fn is_plain(path: &str) -> bool {
+    let names = |rest: &str| rest.split('/').all(|name| !matches!(name, "" | "." | ".."));
+    path == "/" || path.strip_prefix('/').is_some_and(names)
 }
 
 fn joined(content: &[&str], no_end: bool, end: &str) -> String {

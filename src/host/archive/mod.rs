@@ -91,11 +91,11 @@ impl Archive {
             }
         }
         match (self.entries.get_mut(path), &entry.node) {
-            // What is known already outweighs a mere name, and a listing outweighs an implied parent.
+            // What is known already outweighs a mere name, what a read gave or why it gave nothing outweighs
+            // that there is a file, and a listing outweighs an implied parent.
             (Some(known), Node::Name) if known.node != Node::Absent => {}
-            // So does what a read gave, and why it gave nothing.
-            (Some(Entry { node: Node::File(_) | Node::Unreadable(_), .. }), Node::Unread) => {}
-            (
+            (Some(Entry { node: Node::File(_) | Node::Unreadable(_), .. }), Node::Unread)
+            | (
                 Some(Entry { node: Node::Directory { .. }, .. }),
                 Node::Directory { listed: false },
             ) => {}

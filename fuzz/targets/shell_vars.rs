@@ -1,5 +1,5 @@
 //! `/etc/default/grub` and what is sourced after it: positions lie in the text, in order and within each
-//! other, and what is known does not depend on what comes later in another file without assignments.
+//! other, a file without assignments changes nothing, and what is told of an unknown shell holds for both.
 #![no_main]
 
 use ccgpu_node::format::shell_vars::{

@@ -156,7 +156,10 @@ impl Recorder {
     }
 
     fn keep(&mut self, path: &str, node: Node) {
-        self.archive.insert(path, node.into());
+        // What a capture does not hold is not held by a capture of it either.
+        if node != Node::Unreadable(Cause::NotCaptured) {
+            self.archive.insert(path, node.into());
+        }
     }
 }
 

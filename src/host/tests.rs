@@ -104,6 +104,19 @@ fn a_recording_answers_like_its_root() {
 }
 
 #[test]
+fn a_capture_of_a_capture_holds_no_more_and_no_less() {
+    let text = "ccgpu-host 1\n-- dir /d\n-- exists /d/name\n-- unreadable /d/gone gone\n";
+    let ask = |root: &Root| {
+        ["/d", "/d/name", "/d/name/x", "/d/gone", "/d/none", "/other", "/other/x"]
+            .map(|path| (root.read(path, 9), root.list(path), root.stat(path).cause().cloned()))
+    };
+    let root = Root::archive(Archive::parse(text.as_bytes()).unwrap()).recording();
+    let before = ask(&root);
+    let text = root.recorded().to_text();
+    assert_eq!(ask(&Root::archive(Archive::parse(text.as_bytes()).unwrap())), before, "{text}");
+}
+
+#[test]
 fn a_program_that_does_not_start_gives_no_answer() {
     let root = Root::live().unwrap();
     let run = Run::on(&root);

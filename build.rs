@@ -1,5 +1,11 @@
-//! Turns the built-in rule files into constants: parsing TOML at each start would take longer than
-//! reading the host. Only the syntax is checked here; what the rules mean is checked by the loader.
+//! Turns data into constants, so that nothing has to be made of it at each start.
+//!
+//! Rule files: parsing TOML would take longer than reading the host. Only the syntax is checked here; what
+//! the rules mean is checked by the loader.
+//!
+//! Names of devices: the public list has tens of thousands, with a pointer to each. A static executable
+//! that may be loaded anywhere would have to adjust every pointer before its first line runs; a text has
+//! none.
 #![expect(clippy::disallowed_methods, reason = "a build script reads the source tree, not a host")]
 
 #[path = "src/rules/document.rs"]
@@ -25,6 +31,40 @@ const FILES: [&str; 8] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    fs::write(out.join("builtin_rules.rs"), rules()?)?;
+    fs::write(out.join("pci_names.txt"), names())?;
+    println!("cargo::rerun-if-changed=src/rules/document.rs");
+    Ok(())
+}
+
+/// A line for each vendor, device and board: its ids in hexadecimal without blanks, a blank, its name.
+fn names() -> String {
+    let mut lines = Vec::new();
+    for vendor in pci_ids::Vendors::iter() {
+        lines.push(format!("{:04x} {}\n", vendor.id(), vendor.name().trim_end()));
+        for device in vendor.devices() {
+            let key = format!("{:04x}{:04x}", vendor.id(), device.id());
+            lines.push(format!("{key} {}\n", device.name().trim_end()));
+            for board in device.subsystems() {
+                let ids = (board.subvendor(), board.subdevice());
+                lines.push(format!(
+                    "{key}{:04x}{:04x} {}\n",
+                    ids.0,
+                    ids.1,
+                    board.name().trim_end()
+                ));
+            }
+        }
+    }
+    // A blank sorts before every digit, so the order of the lines is that of the keys. Of two names for
+    // one key the list's first is kept, as a reader of the list would.
+    lines.sort_by(|one, other| one.split(' ').next().cmp(&other.split(' ').next()));
+    lines.dedup_by(|later, first| later.split(' ').next() == first.split(' ').next());
+    lines.concat()
+}
+
+fn rules() -> Result<String, Box<dyn Error>> {
     let mut code = String::from("pub(super) const FILES: &[(&str, Item)] = &[\n");
     for file in FILES {
         println!("cargo::rerun-if-changed={file}");
@@ -39,10 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         code.push_str("),\n");
     }
     code.push_str("];\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    fs::write(out.join("builtin_rules.rs"), code)?;
-    println!("cargo::rerun-if-changed=src/rules/document.rs");
-    Ok(())
+    Ok(code)
 }
 
 fn write_item(code: &mut String, item: &Item) -> std::fmt::Result {

@@ -7,6 +7,12 @@ use std::process::ExitCode;
 use ccgpu_node::{cli::Cli, commands, exit::Exit};
 use clap::Parser as _;
 
+/// musl's own allocator asks the kernel for each few small things and gives them back at once: a third of
+/// the time of a run.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(exit) => exit.into(),

@@ -38,9 +38,12 @@ impl Needs {
     pub const IOMMU: Self = Self(1 << 2);
     /// Every function's identity and driver, and the groups and chains of NVIDIA functions.
     pub const PCI: Self = Self(1 << 3);
-    /// Link, power, reset, BARs and the like of NVIDIA functions.
-    pub const PCI_DETAIL: Self = Self(1 << 4);
-    /// The same of every function; only for the `facts` and `capture` commands.
+    /// Power state and ways to reset of NVIDIA functions.
+    pub const PCI_POWER: Self = Self(1 << 4);
+    /// Link, address windows and the like of NVIDIA functions. The kernel asks the device itself for the
+    /// state of its link, so only who wants to know it should have it read.
+    pub const PCI_DETAIL: Self = Self(1 << 13);
+    /// Both of every function; only for the `facts` and `capture` commands.
     pub const PCI_EVERY_DETAIL: Self = Self(1 << 5);
     pub const VFIO: Self = Self(1 << 6);
     pub const MODULES: Self = Self(1 << 7);
@@ -52,7 +55,7 @@ impl Needs {
     pub const KUBELET_VERSION: Self = Self(1 << 11);
     /// Traces of the GPU Operator.
     pub const OPERATOR: Self = Self(1 << 12);
-    pub const ALL: Self = Self((1 << 13) - 1);
+    pub const ALL: Self = Self((1 << 14) - 1);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -87,7 +90,8 @@ pub struct Facts {
 /// Reads what is needed, each file once.
 pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Facts {
     let wanted = |source: Needs| needs.has(source);
-    let pci = wanted(Needs::PCI) || wanted(Needs::PCI_DETAIL) || wanted(Needs::PCI_EVERY_DETAIL);
+    let pci = [Needs::PCI, Needs::PCI_POWER, Needs::PCI_DETAIL, Needs::PCI_EVERY_DETAIL];
+    let pci = pci.into_iter().any(wanted);
     let boot_config = wanted(Needs::BOOT_CONFIG);
     // What the next boot will bring is told by comparing with this one, in the distribution's way.
     let os = (wanted(Needs::OS) || boot_config).then(|| os::gather(root));

@@ -58,11 +58,6 @@ pub(super) fn read_flag(root: &Root, path: &str) -> Reading<bool> {
     root.read_attribute(path).and_then(|text| flag(&text))
 }
 
-/// A decimal attribute of the host.
-pub(super) fn read_decimal<T: FromStr>(root: &Root, path: &str) -> Reading<T> {
-    root.read_attribute(path).and_then(|text| decimal(&text))
-}
-
 /// The last component of a link's target: the driver's name, the group's number.
 pub(super) fn link_name(root: &Root, path: &str) -> Reading<String> {
     root.link(path).and_then(|mut target| {

@@ -3,6 +3,8 @@
 //! `openat2(RESOLVE_IN_ROOT)` does the work that is easy to get wrong by hand: absolute links and `..`
 //! resolve inside the root, whatever changes meanwhile.
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -13,13 +15,19 @@ use nix::sys::stat::{FileStat, Mode, SFlag};
 use super::reading::{Cause, Reading};
 use super::root::{DirEntry, FileKind, RootError, Stat};
 
-/// How much is asked for at once; most files of sysfs and proc fit.
+/// How much is asked for at first; most files of sysfs and proc fit.
 const CHUNK: usize = 4096;
+
+/// How much of the scratch space outlives a file that needed more.
+const KEPT: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Directory {
     root: OwnedFd,
     live: bool,
+    /// Where files are read to. A buffer for each of ten thousand small files would cost more than
+    /// reading them.
+    scratch: RefCell<Vec<u8>>,
 }
 
 impl Directory {
@@ -27,7 +35,7 @@ impl Directory {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = nix::fcntl::open(path, flags, Mode::empty())
             .map_err(|source| RootError::Open { path: path.to_owned(), source })?;
-        let directory = Self { root, live };
+        let directory = Self { root, live, scratch: RefCell::default() };
         match directory.open_path("/", OFlag::O_PATH) {
             Err(Errno::ENOSYS) => Err(RootError::NoOpenat2 { path: path.to_owned() }),
             Err(source) => Err(RootError::Open { path: path.to_owned(), source }),
@@ -57,33 +65,44 @@ impl Directory {
 
     /// Opens a regular file for reading. `O_NONBLOCK` keeps a FIFO from blocking the open; it means
     /// nothing for a regular file.
-    fn open_file(&self, path: &str) -> Result<OwnedFd, Reading<()>> {
+    fn open_file(&self, path: &str) -> Result<(OwnedFd, FileStat), Reading<Infallible>> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = self.open_path(path, flags).map_err(failure)?;
         let stat = nix::sys::stat::fstat(&file).map_err(failure)?;
         match file_kind(&stat) {
-            FileKind::Regular => Ok(file),
+            FileKind::Regular => Ok((file, stat)),
             other => Err(Reading::Unreadable(Cause::NotAFile(other.describe()))),
         }
     }
 
     pub(super) fn read(&self, path: &str, cap: u64) -> Reading<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.read_into(path, cap, &mut bytes).map(|()| bytes)
+        self.read_with(path, cap, <[u8]>::to_vec)
     }
 
-    pub(super) fn read_into(&self, path: &str, cap: u64, buffer: &mut Vec<u8>) -> Reading<()> {
-        let file = match self.open_file(path) {
-            Ok(file) => file,
-            Err(reading) => return reading,
+    pub(super) fn read_with<T>(
+        &self,
+        path: &str,
+        cap: u64,
+        look: impl FnOnce(&[u8]) -> T,
+    ) -> Reading<T> {
+        let (file, stat) = match self.open_file(path) {
+            Ok(opened) => opened,
+            Err(reading) => return reading.map(|never| match never {}),
         };
-        read_all(&file, cap, buffer)
+        // Taken out rather than borrowed: whoever looks may read another file.
+        let mut scratch = self.scratch.take();
+        let read = read_all(&file, cap, End::of(path, &stat), &mut scratch);
+        let reading = read.map(|length| look(scratch.get(..length).unwrap_or_default()));
+        if scratch.len() <= KEPT {
+            self.scratch.replace(scratch);
+        }
+        reading
     }
 
     pub(super) fn read_at(&self, path: &str, offset: u64, length: usize) -> Reading<Vec<u8>> {
         let file = match self.open_file(path) {
-            Ok(file) => file,
-            Err(reading) => return reading.map(|()| Vec::new()),
+            Ok((file, _)) => file,
+            Err(reading) => return reading.map(|never| match never {}),
         };
         let Ok(offset) = i64::try_from(offset) else {
             return Reading::Known(Vec::new());
@@ -101,13 +120,13 @@ impl Directory {
     pub(super) fn list(&self, path: &str) -> Reading<Vec<DirEntry>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
         let opened = self.open_path(path, flags).and_then(nix::dir::Dir::from_fd);
-        let mut directory = match opened {
+        let directory = match opened {
             Ok(directory) => directory,
             Err(Errno::ENOTDIR) => return Reading::Unreadable(Cause::NotADirectory),
             Err(errno) => return failure(errno),
         };
         let mut entries = Vec::new();
-        for entry in directory.iter() {
+        for entry in directory {
             match entry {
                 Ok(entry) => match entry.file_name().to_bytes() {
                     b"." | b".." => {}
@@ -176,27 +195,65 @@ impl Directory {
     }
 }
 
-/// Reads to the end, but no more than `cap` bytes.
-fn read_all(file: &OwnedFd, cap: u64, buffer: &mut Vec<u8>) -> Reading<()> {
-    buffer.clear();
-    // Room for one byte more than the cap shows that there is more, whatever stat says: the sizes that
-    // sysfs and proc give mean nothing.
+/// What tells that a read which filled less than it could was the last one. It spares a second read of
+/// every small file, whose only answer is that nothing follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Only a read of nothing: files of proc come in pieces, and have a size of 0.
+    Empty,
+    /// That it was short: an attribute of sysfs comes whole, and its size is that of a page.
+    Short,
+    /// That all bytes that the file has were read.
+    Size(u64),
+}
+
+impl End {
+    fn of(path: &str, stat: &FileStat) -> Self {
+        match u64::try_from(stat.st_size) {
+            Ok(0) | Err(_) => Self::Empty,
+            Ok(_) if path.starts_with("/sys/") => Self::Short,
+            Ok(size) => Self::Size(size),
+        }
+    }
+
+    fn is_at(self, length: usize) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Short => true,
+            Self::Size(size) => length as u64 == size,
+        }
+    }
+}
+
+/// Reads to the end, but no more than `cap` bytes, into a buffer that only grows. Says how many.
+fn read_all(file: &OwnedFd, cap: u64, end: End, buffer: &mut Vec<u8>) -> Reading<usize> {
+    // Room for one byte more than the cap shows that there is more, whatever stat says.
     let limit = usize::try_from(cap.saturating_add(1)).unwrap_or(usize::MAX);
     let mut length = 0;
     loop {
-        buffer.resize(limit.min(length + CHUNK.max(length)), 0);
-        match nix::unistd::read(file, &mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(Errno::EINTR) => continue,
+        if length == buffer.len() {
+            buffer.resize(limit.min(CHUNK.max(length.saturating_mul(2))), 0);
+        }
+        let room = limit.min(buffer.len());
+        let Some(room) = buffer.get_mut(length..room) else {
+            return Reading::Unreadable(Cause::TooLarge(cap));
+        };
+        match nix::unistd::read(file, room) {
+            Ok(0) => return Reading::Known(length),
+            Ok(count) => {
+                let short = count < room.len();
+                length += count;
+                if length as u64 > cap {
+                    return Reading::Unreadable(Cause::TooLarge(cap));
+                }
+                if short && end.is_at(length) {
+                    return Reading::Known(length);
+                }
+            }
+            Err(Errno::EINTR) => {}
             Err(errno) => return failure(errno),
         }
-        if length as u64 > cap {
-            return Reading::Unreadable(Cause::TooLarge(cap));
-        }
     }
-    buffer.truncate(length);
-    Reading::Known(())
 }
 
 /// A file of the machine that this program runs on, named by the user on the command line. Only pipes
@@ -210,7 +267,10 @@ pub(super) fn named_file(path: &Path, cap: u64) -> Reading<Vec<u8>> {
     match opened {
         Ok((file, kind)) if kind == FileKind::Regular || (piped && kind == FileKind::Fifo) => {
             let mut bytes = Vec::new();
-            read_all(&file, cap, &mut bytes).map(|()| bytes)
+            read_all(&file, cap, End::Empty, &mut bytes).map(|length| {
+                bytes.truncate(length);
+                bytes
+            })
         }
         Ok((_, kind)) => Reading::Unreadable(Cause::NotAFile(kind.describe())),
         Err(errno) => failure(errno),

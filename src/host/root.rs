@@ -159,22 +159,18 @@ impl Root {
         reading
     }
 
-    /// The same into a buffer that the caller uses again, for many small files. On anything but
-    /// `Known` the buffer's content is unspecified.
-    pub fn read_into(&self, path: &str, cap: u64, buffer: &mut Vec<u8>) -> Reading<()> {
+    /// What `look` makes of such a file's bytes, without a copy of them.
+    pub fn read_with<T>(&self, path: &str, cap: u64, look: impl FnOnce(&[u8]) -> T) -> Reading<T> {
         match (&self.inner, &self.recorder) {
-            (Inner::Directory(directory), None) => directory.read_into(path, cap, buffer),
-            _ => self.read(path, cap).map(|bytes| *buffer = bytes),
+            (Inner::Directory(directory), None) => directory.read_with(path, cap, look),
+            _ => self.read(path, cap).map(|bytes| look(&bytes)),
         }
     }
 
     /// A text file of at most [`DEFAULT_CAP`] bytes. Bytes that are not UTF-8 become U+FFFD, so this is
     /// for texts whose meaning such bytes cannot change.
     pub fn read_text(&self, path: &str) -> Reading<String> {
-        self.read(path, DEFAULT_CAP).map(|bytes| match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })
+        self.read_with(path, DEFAULT_CAP, |bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// A one-line attribute, as sysfs has them: without the one newline at its end.

@@ -125,3 +125,39 @@ fn a_program_that_does_not_start_gives_no_answer() {
     let echo = Program::KubeletVersion { binary: "/bin/echo".to_owned() };
     assert!(run.ask(&echo).into_known().unwrap().stdout.starts_with(b"echo"));
 }
+
+/// A short read may end a file only where it proves the end; another reader, which asks until nothing
+/// follows, is the judge.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the oracle reads by itself")]
+fn a_file_of_any_length_is_read_to_its_end() {
+    let lengths = [0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 70_000];
+    let (_keep, root) = tree(|dir| {
+        std::fs::create_dir(dir.join("sys")).unwrap();
+        for length in lengths {
+            let bytes: Vec<u8> =
+                (0..length).map(|at: usize| u8::try_from(at % 251).unwrap()).collect();
+            for name in [format!("{length}"), format!("sys/{length}")] {
+                std::fs::write(dir.join(name), &bytes).unwrap();
+            }
+        }
+    });
+    for length in lengths.into_iter().chain(lengths.into_iter().rev()) {
+        for path in [format!("/{length}"), format!("/sys/{length}")] {
+            let bytes = root.read(&path, DEFAULT_CAP).into_known().unwrap();
+            assert_eq!(bytes.len(), length, "{path}");
+            assert!(bytes.iter().enumerate().all(|(at, byte)| usize::from(*byte) == at % 251));
+        }
+    }
+    let live = Root::live().unwrap();
+    for path in [
+        "/proc/filesystems",
+        "/proc/crypto",
+        "/proc/devices",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+    ] {
+        if let Ok(bytes) = std::fs::read(path) {
+            assert_eq!(live.read(path, DEFAULT_CAP), Reading::Known(bytes), "{path}");
+        }
+    }
+}

@@ -46,20 +46,17 @@ pub(super) fn search(root: &Root) -> Search {
         // Processes are hidden from this user, or there are none in this tree.
         return if root.is_live() { unknown(Cause::Permission) } else { Search::NoProcesses };
     }
-    let mut buffer = Vec::new();
     let mut kubelets = Vec::new();
     let mut inside = None;
     for pid in pids {
-        let Reading::Known(()) = root.read_into(&format!("{PROC}/{pid}/comm"), 64, &mut buffer)
-        else {
-            continue;
-        };
-        match buffer.trim_ascii_end() {
-            b"kubelet" | b"hyperkube" => kubelets.push(pid),
-            b"k3s" | b"k3s-server" | b"k3s-agent" => inside = inside.or(Some((pid, "k3s"))),
-            b"kubelite" => inside = inside.or(Some((pid, "kubelite"))),
-            _ => {}
-        }
+        // A process whose name cannot be read is gone.
+        let _ =
+            root.read_with(&format!("{PROC}/{pid}/comm"), 64, |name| match name.trim_ascii_end() {
+                b"kubelet" | b"hyperkube" => kubelets.push(pid),
+                b"k3s" | b"k3s-server" | b"k3s-agent" => inside = inside.or(Some((pid, "k3s"))),
+                b"kubelite" => inside = inside.or(Some((pid, "kubelite"))),
+                _ => {}
+            });
     }
     let looked: Vec<Search> = kubelets.into_iter().filter_map(|pid| look(root, pid)).collect();
     choose(looked).unwrap_or(match inside {

@@ -5,11 +5,12 @@ use std::fmt;
 
 use crate::host::{Cause, Reading, Root};
 
-use super::super::sysfs;
+use super::super::{Needs, sysfs};
 use super::DEVICES;
 use super::address::Address;
 
-/// Attributes that explain rather than identify; `Absent` where the kernel or the device has none.
+/// Attributes that explain rather than identify; `Absent` where the kernel or the device has none,
+/// `NotGathered` where nobody wanted them.
 #[derive(Debug)]
 pub struct Detail {
     pub revision: Reading<u8>,
@@ -36,10 +37,16 @@ pub struct Detail {
 }
 
 impl Detail {
-    pub(super) fn read(root: &Root, address: Address) -> Self {
-        let path = |attribute: &str| format!("{DEVICES}/{address}/{attribute}");
-        let text = |attribute: &str| root.read_attribute(&path(attribute));
-        let number = |attribute: &str| sysfs::read_decimal(root, &path(attribute));
+    pub(super) fn read(root: &Root, address: Address, needs: Needs) -> Self {
+        let read = |source: Needs, attribute: &str| {
+            if needs.has(source) || needs.has(Needs::PCI_EVERY_DETAIL) {
+                root.read_attribute(&format!("{DEVICES}/{address}/{attribute}"))
+            } else {
+                Reading::Unreadable(Cause::NotGathered)
+            }
+        };
+        let text = |attribute: &str| read(Needs::PCI_DETAIL, attribute);
+        let number = |attribute: &str| text(attribute).and_then(|text| sysfs::decimal(&text));
         Self {
             revision: text("revision").and_then(|text| sysfs::hexadecimal(&text)),
             numa_node: number("numa_node"),
@@ -47,10 +54,10 @@ impl Detail {
             max_link_speed: text("max_link_speed"),
             link_width: number("current_link_width"),
             max_link_width: number("max_link_width"),
-            power_state: text("power_state"),
-            reset_methods: text("reset_method")
+            power_state: read(Needs::PCI_POWER, "power_state"),
+            reset_methods: read(Needs::PCI_POWER, "reset_method")
                 .map(|text| text.split_whitespace().map(str::to_owned).collect()),
-            d3cold_allowed: sysfs::read_flag(root, &path("d3cold_allowed")),
+            d3cold_allowed: text("d3cold_allowed").and_then(|text| sysfs::flag(&text)),
             enabled: number("enable"),
             sriov_vfs: number("sriov_numvfs"),
             sriov_total_vfs: number("sriov_totalvfs"),

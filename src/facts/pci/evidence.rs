@@ -165,10 +165,7 @@ pub(super) fn name(facts: &Facts, index: usize) -> Evidence {
     let mut unlisted_switch = false;
     let evidence = of_function(facts, index, "/uevent", |_, function| {
         unlisted_switch = function.is_nvswitch() && function.model().is_none();
-        let public = || {
-            let (vendor, device) = (function.vendor?, function.device?);
-            names::device(vendor, device)
-        };
+        let public = || names::device(function.vendor?, function.device?);
         function.model().map(|model| model.family).or_else(public).map_or_else(
             || no_answer("no list has a name for this id"),
             |name| Reading::Known(Value::Text(name.to_owned())),

@@ -77,16 +77,15 @@ impl Function {
     }
 }
 
-/// Reads attributes of functions into one buffer.
+/// Reads attributes of functions, their paths built in one buffer.
 pub(super) struct Reader<'root> {
     root: &'root Root,
     path: String,
-    bytes: Vec<u8>,
 }
 
 impl<'root> Reader<'root> {
     pub(super) fn new(root: &'root Root) -> Self {
-        Self { root, path: String::with_capacity(64), bytes: Vec::new() }
+        Self { root, path: String::with_capacity(64) }
     }
 
     fn go_to(&mut self, name: &str, attribute: &str) {
@@ -96,16 +95,22 @@ impl<'root> Reader<'root> {
         }
     }
 
-    fn read(&mut self, name: &str, attribute: &str) -> Reading<&[u8]> {
+    fn read<T>(
+        &mut self,
+        name: &str,
+        attribute: &str,
+        look: impl FnOnce(&[u8]) -> T,
+    ) -> Reading<T> {
         self.go_to(name, attribute);
-        self.root.read_into(&self.path, CAP, &mut self.bytes).map(|()| self.bytes.as_slice())
+        self.root.read_with(&self.path, CAP, look)
     }
 
     fn hexadecimal<T: TryFrom<u32>>(&mut self, name: &str, attribute: &str) -> Reading<T> {
-        self.read(name, attribute).and_then(|bytes| {
+        let number = self.read(name, attribute, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             sysfs::hexadecimal(text.strip_suffix('\n').unwrap_or(&text))
-        })
+        });
+        number.and_then(|number| number)
     }
 
     /// The function with this name, and why it is not identified where it is not: it may be a GPU.
@@ -115,10 +120,8 @@ impl<'root> Reader<'root> {
         address: Address,
         names: &mut Names,
     ) -> (Function, Option<Cause>) {
-        let uevent = match self.read(name, "uevent") {
-            Reading::Known(bytes) => Uevent::parse(bytes, names),
-            Reading::Absent | Reading::Unreadable(_) => Uevent::default(),
-        };
+        let uevent = self.read(name, "uevent", |bytes| Uevent::parse(bytes, names));
+        let uevent = uevent.into_known().unwrap_or_default();
         let mut function = Function {
             address,
             vendor: uevent.id.map(|(vendor, _)| vendor),
@@ -187,14 +190,15 @@ impl Uevent {
                 continue;
             };
             let (key, value) = line.split_at(equals);
-            let value = String::from_utf8_lossy(value.get(1..).unwrap_or_default());
+            let value = value.get(1..).unwrap_or_default();
+            let text = || String::from_utf8_lossy(value);
             match key {
-                b"PCI_ID" => uevent.id = ids(&value),
+                b"PCI_ID" => uevent.id = ids(&text()),
                 b"PCI_CLASS" => {
-                    uevent.class = sysfs::hex(&value).filter(|class| *class <= 0xff_ffff);
+                    uevent.class = sysfs::hex(&text()).filter(|class| *class <= 0xff_ffff);
                 }
-                b"PCI_SUBSYS_ID" => uevent.subsystem = ids(&value),
-                b"DRIVER" if !value.is_empty() => uevent.driver = Some(names.number(&value)),
+                b"PCI_SUBSYS_ID" => uevent.subsystem = ids(&text()),
+                b"DRIVER" if !value.is_empty() => uevent.driver = Some(names.number(&text())),
                 _ => {}
             }
         }

@@ -47,10 +47,10 @@ impl Group {
         let members = root.list(&format!("{base}/devices")).map(|entries| {
             let member = |name: String| {
                 let address = Address::parse(&name);
-                let driver = match address.and_then(|address| pci.at(address)) {
-                    Some(function) => placement::driver(root, pci, function),
-                    None => foreign_driver(root, &format!("{base}/devices/{name}")),
-                };
+                let driver = address
+                    .and_then(|address| pci.index_of(address))
+                    .and_then(|index| placement::driver_of(root, pci, index))
+                    .unwrap_or_else(|| foreign_driver(root, &format!("{base}/devices/{name}")));
                 Member { name: name.into(), address, driver }
             };
             entries.into_iter().map(|entry| member(entry.name)).collect()

@@ -46,13 +46,14 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
         name: "pci.functions",
         item: "PCI function",
         doc: "Every PCI function; rules over it make a check read much more.",
-        needs: DETAIL.and(Needs::PCI_EVERY_DETAIL),
+        needs: DETAIL.and(Needs::PCI_POWER).and(Needs::PCI_EVERY_DETAIL),
         select: select_every,
         facts: ITEM_FACTS,
     },
 ];
 
 const DETAIL: Needs = Needs::PCI.and(Needs::PCI_DETAIL);
+const POWER: Needs = Needs::PCI.and(Needs::PCI_POWER);
 const NODES: Needs = Needs::PCI.and(Needs::VFIO);
 
 const fn item(
@@ -235,7 +236,7 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "driver-override",
         Kind::Text,
-        Needs::PCI,
+        DETAIL,
         "The only driver that may bind it; absent when any may.",
         |facts, index| {
             of_placement(facts, index, "/driver_override", |it| text(&it.driver_override))
@@ -321,14 +322,14 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "power-state",
         Kind::Text,
-        DETAIL,
+        POWER,
         "`D0` to `D3cold`; D3hot is normal for an idle device with VFIO.",
         |facts, index| of_detail(facts, index, "power_state", |it| text(&it.power_state)),
     ),
     item(
         "reset-methods",
         Kind::Set,
-        DETAIL,
+        POWER,
         "Ways to reset it between guests; empty when they are switched off.",
         |facts, index| {
             let evidence = of_detail(facts, index, "reset_method", |it| {
@@ -344,7 +345,7 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "resettable",
         Kind::Bool,
-        DETAIL,
+        POWER,
         "Whether there is a way to reset it between guests.",
         |facts, index| {
             let evidence = of_detail(facts, index, "reset_method", |it| {

@@ -16,7 +16,7 @@ pub mod models;
 pub mod names;
 mod placement;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::{Cause, DirEntry, Reading, Root, Source};
 
@@ -137,7 +137,8 @@ impl Pci {
     /// Looks closer at the functions that `needs` makes interesting.
     fn inspect(&mut self, root: &Root, needs: Needs) {
         let everything = needs.has(Needs::PCI_EVERY_DETAIL);
-        let detailed = everything || needs.has(Needs::PCI_DETAIL);
+        let described = everything || needs.has(Needs::PCI_DETAIL);
+        let detailed = described || needs.has(Needs::PCI_POWER);
         let of_interest: Vec<(usize, Function)> = self
             .all()
             .iter()
@@ -146,18 +147,21 @@ impl Pci {
             .filter(|(_, function)| everything || function.is_nvidia())
             .collect();
         for (index, function) in of_interest {
-            let placement = Placement::read(root, self, &function, needs.has(Needs::VFIO));
-            if let Reading::Known(number) = placement.iommu_group
-                && !self.groups.contains_key(&number)
-            {
-                let group = Group::read(root, self, number);
-                self.groups.insert(number, group);
-            }
+            let placement = Placement::read(root, self, &function, needs);
             self.placements.insert(index, placement);
             if detailed {
-                self.details.insert(index, Detail::read(root, function.address));
+                self.details.insert(index, Detail::read(root, function.address, needs));
+            }
+            if described {
                 self.complete_subsystem(root, index, &function);
             }
+        }
+        // After all placements, which know the drivers of most members.
+        let numbers: BTreeSet<u32> =
+            self.placements.values().filter_map(|it| it.iommu_group.known().copied()).collect();
+        for number in numbers {
+            let group = Group::read(root, self, number);
+            self.groups.insert(number, group);
         }
     }
 
@@ -224,9 +228,11 @@ impl Pci {
 
     /// The function at an address.
     pub fn at(&self, address: Address) -> Option<&Function> {
-        let functions = self.all();
-        let index = functions.binary_search_by_key(&address, |function| function.address).ok()?;
-        functions.get(index)
+        self.all().get(self.index_of(address)?)
+    }
+
+    fn index_of(&self, address: Address) -> Option<usize> {
+        self.all().binary_search_by_key(&address, |function| function.address).ok()
     }
 
     /// The driver of any function, as the first look at it told.

@@ -94,7 +94,7 @@ pub fn find(device: u16) -> Option<&'static Model> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{NVIDIA, names};
+    use super::super::names;
     use super::*;
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
     fn the_public_list_agrees_about_family_and_architecture() {
         let mut compared = 0;
         for model in MODELS.iter().filter(|model| model.kind == Kind::Gpu) {
-            let Some(name) = names::device(NVIDIA, model.id) else {
+            let Some(name) = names::device(super::super::NVIDIA, model.id) else {
                 continue;
             };
             let product = model.family.trim_start_matches("HGX ").split(' ').next().unwrap();

@@ -4,7 +4,7 @@
 
 use crate::host::{Cause, Reading, Root};
 
-use super::super::sysfs;
+use super::super::{Needs, sysfs};
 use super::address::Address;
 use super::function::{Driver, Function};
 use super::{DEVICES, Pci};
@@ -13,7 +13,7 @@ use super::{DEVICES, Pci};
 pub struct Placement {
     /// The driver by the function's link, `Absent` when it is bound to none.
     pub driver: Reading<String>,
-    /// The only driver that may bind it, `Absent` when any may.
+    /// The only driver that may bind it, `Absent` when any may; `NotGathered` unless details are wanted.
     pub driver_override: Reading<String>,
     /// `Absent` when it is in no group.
     pub iommu_group: Reading<u32>,
@@ -26,17 +26,17 @@ pub struct Placement {
 }
 
 impl Placement {
-    pub(super) fn read(root: &Root, pci: &Pci, function: &Function, vfio: bool) -> Self {
+    pub(super) fn read(root: &Root, pci: &Pci, function: &Function, needs: Needs) -> Self {
         let base = format!("{DEVICES}/{}", function.address);
         let path = |attribute: &str| format!("{base}/{attribute}");
+        let wanted = |source: Needs| needs.has(source) || needs.has(Needs::PCI_EVERY_DETAIL);
         Self {
             driver: driver(root, pci, function),
-            driver_override: root.read_attribute(&path("driver_override")).and_then(|name| {
-                match name.as_str() {
-                    "" | "(null)" => Reading::Absent,
-                    _ => Reading::Known(name),
-                }
-            }),
+            driver_override: if wanted(Needs::PCI_DETAIL) {
+                driver_override(root, &path("driver_override"))
+            } else {
+                Reading::Unreadable(Cause::NotGathered)
+            },
             iommu_group: sysfs::link_name(root, &path("iommu_group"))
                 .and_then(|number| sysfs::decimal(&number)),
             upstream: root.link(&base).and_then(|target| upstream(&target, function.address)),
@@ -51,7 +51,7 @@ impl Placement {
                     Reading::Known,
                 )
             }),
-            vfio_device: if vfio {
+            vfio_device: if needs.has(Needs::VFIO) {
                 vfio_device(root, &path("vfio-dev"))
             } else {
                 Reading::Unreadable(Cause::NotGathered)
@@ -62,7 +62,7 @@ impl Placement {
 
 /// The driver of a function by its link. A missing link means "no driver" only where `uevent` does not
 /// name one: a copy of a host may have lost its links.
-pub(super) fn driver(root: &Root, pci: &Pci, function: &Function) -> Reading<String> {
+fn driver(root: &Root, pci: &Pci, function: &Function) -> Reading<String> {
     let link = sysfs::link_name(root, &format!("{DEVICES}/{}/driver", function.address));
     match (link, function.driver) {
         (Reading::Absent, Driver::Named(number)) => Reading::Unreadable(Cause::NoAnswer(format!(
@@ -74,6 +74,21 @@ pub(super) fn driver(root: &Root, pci: &Pci, function: &Function) -> Reading<Str
             Reading::Unreadable(Cause::NoAnswer("the function could not be identified".to_owned()))
         }
         (link, _) => link,
+    }
+}
+
+fn driver_override(root: &Root, path: &str) -> Reading<String> {
+    root.read_attribute(path).and_then(|name| match name.as_str() {
+        "" | "(null)" => Reading::Absent,
+        _ => Reading::Known(name),
+    })
+}
+
+/// The driver of the function with this index, by its link, which is read only once.
+pub(super) fn driver_of(root: &Root, pci: &Pci, index: usize) -> Option<Reading<String>> {
+    match pci.placement(index) {
+        Some(placement) => Some(placement.driver.clone()),
+        None => pci.all().get(index).map(|function| driver(root, pci, function)),
     }
 }
 

@@ -52,7 +52,7 @@ impl Made {
         let files: Vec<(&str, &str)> =
             self.files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
         let host = tree(&files);
-        facts(host.path(), Needs::PCI.and(Needs::PCI_DETAIL).and(Needs::VFIO))
+        facts(host.path(), Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::VFIO))
     }
 }
 

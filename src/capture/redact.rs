@@ -59,7 +59,7 @@ pub(super) fn redact(archive: &mut Archive) {
         let Node::File(bytes) = node else { continue };
         match redacted(&path, bytes) {
             Some(kept) => *bytes = kept,
-            None => *node = Node::Name,
+            None => *node = Node::Unread,
         }
     }
 }

@@ -123,9 +123,8 @@ impl Recorder {
         match reading {
             Reading::Known(stat) => match stat.kind {
                 FileKind::Directory => self.keep(path, Node::Directory { listed: false }),
-                FileKind::Regular | FileKind::Symlink | FileKind::Unknown => {
-                    self.keep(path, Node::Name);
-                }
+                FileKind::Regular => self.keep(path, Node::Unread),
+                FileKind::Symlink | FileKind::Unknown => self.keep(path, Node::Name),
                 kind => self.keep(path, Node::Special(kind, stat.device)),
             },
             other => self.outcome(path, other.as_ref()),
@@ -135,7 +134,7 @@ impl Recorder {
     /// Mode and time of something that was kept.
     pub(super) fn metadata(&mut self, path: &str, stat: Stat) {
         if let Some(entry) = self.archive.entry_mut(path)
-            && matches!(entry.node, Node::File(_) | Node::Special(..))
+            && matches!(entry.node, Node::File(_) | Node::Unread | Node::Special(..))
         {
             entry.mode = Some(stat.mode);
             // Times of /proc and /sys are those of the look, not of the thing.
@@ -157,7 +156,10 @@ impl Recorder {
     }
 
     fn keep(&mut self, path: &str, node: Node) {
-        self.archive.insert(path, node.into());
+        // What a capture does not hold is not held by a capture of it either.
+        if node != Node::Unreadable(Cause::NotCaptured) {
+            self.archive.insert(path, node.into());
+        }
     }
 }
 

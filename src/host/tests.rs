@@ -74,6 +74,7 @@ fn a_recording_answers_like_its_root() {
         write("d/one", b"1");
         write("d/binary", &[0, 1, 255]);
         write("secret", b"x");
+        write("program", b"only looked at");
         std::fs::set_permissions(dir.join("secret"), std::fs::Permissions::from_mode(0o000))
             .unwrap();
         symlink("/d", dir.join("link")).unwrap();
@@ -90,6 +91,8 @@ fn a_recording_answers_like_its_root() {
             format!("{:?}", root.link("/d/one")),
             format!("{:?}", root.resolve("/link/one")),
             format!("{:?}", root.stat("/link/one").map(|stat| (stat.kind, stat.mode))),
+            format!("{:?}", root.stat("/program").map(|stat| (stat.kind, stat.mode))),
+            format!("{:?}", root.stat("/d/sub").map(|stat| (stat.kind, stat.mode))),
             format!("{:?}", root.read_at("/plain", 0, 4)),
         ];
         (reads, others)
@@ -98,6 +101,19 @@ fn a_recording_answers_like_its_root() {
     let text = root.recorded().to_text();
     let replayed = Root::archive(Archive::parse(text.as_bytes()).unwrap());
     assert_eq!(ask(&replayed), before, "{text}");
+}
+
+#[test]
+fn a_capture_of_a_capture_holds_no_more_and_no_less() {
+    let text = "ccgpu-host 1\n-- dir /d\n-- exists /d/name\n-- unreadable /d/gone gone\n";
+    let ask = |root: &Root| {
+        ["/d", "/d/name", "/d/name/x", "/d/gone", "/d/none", "/other", "/other/x"]
+            .map(|path| (root.read(path, 9), root.list(path), root.stat(path).cause().cloned()))
+    };
+    let root = Root::archive(Archive::parse(text.as_bytes()).unwrap()).recording();
+    let before = ask(&root);
+    let text = root.recorded().to_text();
+    assert_eq!(ask(&Root::archive(Archive::parse(text.as_bytes()).unwrap())), before, "{text}");
 }
 
 #[test]

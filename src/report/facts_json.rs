@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::harmless::Harmless;
 use crate::facts::catalogue::{self, Evidence};
 use crate::facts::{Facts, Reading, Value};
 
@@ -101,7 +102,8 @@ impl Entry {
     }
 }
 
-/// Writes the facts and collections whose names are wanted.
+/// Writes the facts and collections whose names are wanted. As in the report, nothing in it is obeyed by a
+/// terminal.
 pub fn render(facts: &Facts, wanted: impl Fn(&str) -> bool, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         format: "ccgpu-node-facts",
@@ -115,8 +117,9 @@ pub fn render(facts: &Facts, wanted: impl Fn(&str) -> bool, out: &mut dyn Write)
             .map(|collection| (collection.name, members(facts, collection)))
             .collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
-    out.write_all(b"\n")
+    let mut json = serde_json::Serializer::with_formatter(&mut *out, Harmless::default());
+    document.serialize(&mut json)?;
+    writeln!(out)
 }
 
 fn members(facts: &Facts, collection: &catalogue::Collection) -> Members {
@@ -135,5 +138,26 @@ fn members(facts: &Facts, collection: &catalogue::Collection) -> Members {
                 subject: subject.label,
             })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Assumptions, Needs, gather};
+    use crate::host::{Archive, Root, Run};
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_a_host() {
+        let host = "ccgpu-host 1\n-- file /proc/sys/kernel/osrelease\n6.1\u{202e}\u{9b}31m\u{7f}\n";
+        let root = Root::archive(Archive::parse(host.as_bytes()).unwrap());
+        let facts = gather(&root, &Run::on(&root), Needs::OS, Assumptions::default());
+        let mut out = Vec::new();
+        render(&facts, |name| name == "kernel.release", &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(r"6.1\u202e\u009b31m\u007f"), "{text}");
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let value = &document["facts"]["kernel.release"]["value"];
+        assert_eq!(value.as_str(), Some("6.1\u{202e}\u{9b}31m\u{7f}"));
     }
 }

@@ -22,6 +22,8 @@ const MAX_LINKS: u32 = 40;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     File(Vec<u8>),
+    /// A regular file whose content was not captured.
+    Unread,
     /// `listed`: all names in it are known, so that a name without an entry is absent.
     Directory {
         listed: bool,
@@ -89,9 +91,11 @@ impl Archive {
             }
         }
         match (self.entries.get_mut(path), &entry.node) {
-            // What is known already outweighs a mere name, and a listing outweighs an implied parent.
+            // What is known already outweighs a mere name, what a read gave or why it gave nothing outweighs
+            // that there is a file, and a listing outweighs an implied parent.
             (Some(known), Node::Name) if known.node != Node::Absent => {}
-            (
+            (Some(Entry { node: Node::File(_) | Node::Unreadable(_), .. }), Node::Unread)
+            | (
                 Some(Entry { node: Node::Directory { .. }, .. }),
                 Node::Directory { listed: false },
             ) => {}
@@ -139,6 +143,13 @@ impl Archive {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
+    /// Whether there is an entry below a path.
+    fn holds_something(&self, path: &str) -> bool {
+        let below = format!("{}/", path.trim_end_matches('/'));
+        let mut after = self.entries.range(below.clone()..);
+        after.next().is_some_and(|(other, _)| other.starts_with(&below))
+    }
+
     /// What the lack of an entry at `path`, the first such name of a walk, says.
     fn missing<T>(&self, path: &str) -> Reading<T> {
         let parent = split(path).map_or("/", |(parent, _)| parent);
@@ -181,7 +192,7 @@ impl Archive {
                 }
                 Node::Absent => return Reading::Absent,
                 Node::Unreadable(cause) => return Reading::Unreadable(cause.clone()),
-                Node::File(_) | Node::Special(..) if !todo.is_empty() => {
+                Node::File(_) | Node::Unread | Node::Special(..) if !todo.is_empty() => {
                     return Reading::Unreadable(Cause::NotADirectory);
                 }
                 _ => {}
@@ -202,7 +213,7 @@ impl Archive {
                 Reading::Unreadable(Cause::TooLarge(cap))
             }
             Node::File(bytes) => Reading::Known(bytes.clone()),
-            Node::Name => Reading::Unreadable(Cause::NotCaptured),
+            Node::Name | Node::Unread => Reading::Unreadable(Cause::NotCaptured),
             node => Reading::Unreadable(Cause::NotAFile(node.kind().describe())),
         })
     }
@@ -277,7 +288,7 @@ impl Archive {
 impl Node {
     fn kind(&self) -> FileKind {
         match self {
-            Self::File(_) => FileKind::Regular,
+            Self::File(_) | Self::Unread => FileKind::Regular,
             Self::Directory { .. } => FileKind::Directory,
             Self::Link(_) => FileKind::Symlink,
             Self::Special(kind, _) => *kind,

@@ -87,6 +87,8 @@ fn what_is_written_reads_the_same() {
         archive.insert(name, Node::Unreadable(cause).into());
     }
     archive.insert("/gone", Node::Absent.into());
+    archive.insert("/program", Entry { node: Node::Unread, mode: Some(0o755), modified: None });
+    archive.insert("/unlisted", Node::Directory { listed: false }.into());
     archive.record_answer(
         "kubelet --version".to_owned(),
         Output { code: Some(0), stdout: b"Kubernetes v1.34.2\n".to_vec() },
@@ -98,10 +100,23 @@ fn what_is_written_reads_the_same() {
 }
 
 #[test]
+fn a_file_without_its_content_is_still_a_file() {
+    let archive = parse("-- unread /sbin/init mode=0755\n-- dir /run/x unlisted\n");
+    let stat = archive.stat("/sbin/init").into_known().unwrap();
+    assert_eq!((stat.kind, stat.mode), (FileKind::Regular, 0o755));
+    assert_eq!(archive.read("/sbin/init", 10), Reading::Unreadable(Cause::NotCaptured));
+    assert_eq!(archive.stat("/run/x").into_known().unwrap().kind, FileKind::Directory);
+    assert_eq!(archive.list("/run/x"), Reading::Unreadable(Cause::NotCaptured));
+}
+
+#[test]
 fn errors_name_the_line() {
     for (text, wanted) in [
         ("hello\n", "line 2: expected"),
         ("-- file relative\n", "line 2: \"relative\" is no absolute path"),
+        ("-- dir /x/\n", "line 2: \"/x/\" is no absolute path"),
+        ("-- dir /x//y\n", "line 2: \"/x//y\" is no absolute path"),
+        ("-- absent /x/../y\n", "line 2: \"/x/../y\" is no absolute path"),
         ("-- what /x\n", "line 2: unknown entry"),
         ("-- hex /x\n00: zz\n", "line 2: \"zz\" is no byte in hex"),
         ("\n-- char /x 1\n", "line 3: a device reads"),

@@ -11,6 +11,9 @@
 //! -- absent /dev/iommu
 //! ```
 //!
+//! `exists` is a name of which no more is known, `unread` a regular file without its content, and `unlisted`
+//! says that a directory may hold more than what is here.
+//!
 //! A content line that starts with `--` or `\` carries one `\` more. `noeol` says that the last line has
 //! no newline, `nul` that lines stand for NUL-terminated strings. Bytes of a path outside printable
 //! ASCII, and blanks and backslashes, are `\xNN`.
@@ -104,8 +107,8 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         return Ok(());
     }
     let path = unescape(path)?;
-    if !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) {
-        return Err(format!("{path:?} is no absolute path"));
+    if !is_plain(&path) {
+        return Err(format!("{path:?} is no absolute path without detours"));
     }
     let rest: Vec<&str> = words.collect();
     let attribute = |key: &str| rest.iter().find_map(|word| word.strip_prefix(key));
@@ -118,8 +121,9 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         "file" if flag("nul") => Node::File(joined(content, false, "\0").into_bytes()),
         "file" => Node::File(joined(content, flag("noeol"), "\n").into_bytes()),
         "hex" => Node::File(unhex(content)?),
-        "dir" => Node::Directory { listed: true },
+        "dir" => Node::Directory { listed: !flag("unlisted") },
         "exists" => Node::Name,
+        "unread" => Node::Unread,
         "absent" => Node::Absent,
         "link" => match rest.as_slice() {
             ["->", target] => Node::Link(unescape(target)?),
@@ -152,6 +156,12 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         .transpose()?;
     archive.insert(&path, Entry { node, mode, modified });
     Ok(())
+}
+
+/// Whether every name between the slashes of an absolute path is one that a directory can hold.
+fn is_plain(path: &str) -> bool {
+    let names = |rest: &str| rest.split('/').all(|name| !matches!(name, "" | "." | ".."));
+    path == "/" || path.strip_prefix('/').is_some_and(names)
 }
 
 fn joined(content: &[&str], no_end: bool, end: &str) -> String {
@@ -215,7 +225,8 @@ pub(super) fn write(archive: &Archive) -> String {
     for (path, entry) in archive.entries() {
         let complete = archive.complete.contains(path);
         // Parents come with what is in them.
-        if complete || entry.node == (Node::Directory { listed: false }) {
+        let unlisted = entry.node == (Node::Directory { listed: false });
+        if complete || unlisted && archive.holds_something(path) {
             continue;
         }
         write_entry(&mut out, &escape(path), entry);
@@ -241,7 +252,9 @@ fn write_entry(out: &mut String, path: &str, entry: &Entry) {
             write_file(out, path, bytes, &attributes);
             Ok(())
         }
-        Node::Directory { .. } => writeln!(out, "-- dir {path}{attributes}"),
+        Node::Directory { listed: true } => writeln!(out, "-- dir {path}{attributes}"),
+        Node::Directory { listed: false } => writeln!(out, "-- dir {path}{attributes} unlisted"),
+        Node::Unread => writeln!(out, "-- unread {path}{attributes}"),
         Node::Link(target) => writeln!(out, "-- link {path} -> {}", escape(target)),
         Node::Special(kind @ (FileKind::CharDevice | FileKind::BlockDevice), (major, minor)) => {
             writeln!(out, "-- {} {path} {major}:{minor}{attributes}", slug(*kind))

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{Archive, ArchiveError};
 use super::directory::{self, Directory};
-use super::reading::Reading;
+use super::reading::{Cause, Reading};
 use super::recorder::Recorder;
 
 /// Bytes that a file may have unless its reader asks for more.
@@ -211,7 +211,12 @@ impl Root {
             let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
             let below = |real: &str| format!("{}/{name}", real.trim_end_matches('/'));
             self.record(if parent.is_empty() { "/" } else { parent }, |recorder, real| {
-                recorder.link(&below(real), reading.as_ref());
+                let path = below(real);
+                recorder.link(&path, reading.as_ref());
+                // That it is no link is an answer too, and needs what it is instead.
+                if matches!(reading, Reading::Unreadable(Cause::NotAFile(_))) {
+                    recorder.stat(&path, &self.stat_unrecorded(&path));
+                }
             });
         }
         reading

@@ -89,6 +89,7 @@ fn a_recording_answers_like_its_root() {
             format!("{:?}", root.list("/none")),
             format!("{:?}", root.link("/link")),
             format!("{:?}", root.link("/d/one")),
+            format!("{:?}", root.link("/d/sub")),
             format!("{:?}", root.resolve("/link/one")),
             format!("{:?}", root.stat("/link/one").map(|stat| (stat.kind, stat.mode))),
             format!("{:?}", root.stat("/program").map(|stat| (stat.kind, stat.mode))),

@@ -28,6 +28,7 @@ pub(super) fn header(facts: &Facts, chosen: Chosen, origin: HostOrigin) -> Heade
         platform: chosen.platform,
         stage_why: chosen.stage_why,
         tee_why: chosen.tee_why,
+        assumed: assumed(facts),
         origin,
     }
 }
@@ -54,4 +55,11 @@ fn devices(facts: &Facts) -> Option<String> {
     let words: Vec<String> =
         models.into_iter().map(|((_, model), count)| format!("{count} x {model}")).collect();
     Some(words.join(", "))
+}
+
+/// What the user vouches for and the host does not tell; where it tells, its word counts.
+fn assumed(facts: &Facts) -> Vec<(&'static str, String)> {
+    let counts = |name: &str| matches!(reading(facts, name), Reading::Unreadable(_));
+    let assumed = facts.assumed.iter().filter(|(name, _)| counts(name));
+    assumed.map(|(name, value)| (*name, value.to_string())).collect()
 }

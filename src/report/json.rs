@@ -74,6 +74,14 @@ struct HostV1<'r> {
     origin: OriginV1,
     /// The directory or the captured host; null for this machine.
     path: Option<&'r str>,
+    /// Facts that the host does not show and the user vouches for.
+    assumed: Vec<AssumedV1<'r>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct AssumedV1<'r> {
+    fact: &'static str,
+    value: &'r str,
 }
 
 /// Where the facts come from.
@@ -275,6 +283,7 @@ impl<'r> HostV1<'r> {
             gpus: header.gpus.as_deref(),
             origin,
             path,
+            assumed: header.assumed.iter().map(|(fact, value)| AssumedV1 { fact, value }).collect(),
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct Header {
     pub platform: Platform,
     pub stage_why: String,
     pub tee_why: String,
+    /// Facts that the host does not show and the user vouches for, with their values.
+    pub assumed: Vec<(&'static str, String)>,
     pub origin: HostOrigin,
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn report(results: Vec<RuleResult>) -> Report {
         platform: SNP,
         stage_why: "Kata Containers is not installed".to_owned(),
         tee_why: "the CPU has SEV-SNP".to_owned(),
+        assumed: Vec::new(),
         origin: HostOrigin::Live,
     };
     Report::new(header, Scope::default(), results)

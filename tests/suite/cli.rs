@@ -74,6 +74,30 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
+#[test]
+fn what_is_vouched_for_is_told_in_every_output() {
+    let tree = tempfile::tempdir().unwrap();
+    let config = tree.path().join("var/lib/kubelet/config.yaml");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::fs::write(
+        &config,
+        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
+    )
+    .unwrap();
+    let tree = tree.path().to_str().unwrap();
+    // The rule is not about the version, and goes by it all the same.
+    let arguments = ["--root", tree, "--assume", "kubelet.version=1.34.2", "--only"];
+    let rule = "kubelet-pod-resources-get";
+    let human = run(&[&["check"][..], &arguments, &[rule]].concat());
+    assert!(human.stdout.contains("kubelet.version is 1.34.2: not read"), "{}", human.stdout);
+    let report = crate::program::report(&[&arguments[..], &[rule]].concat());
+    assert_eq!(report["host"]["assumed"][0]["fact"], "kubelet.version");
+    assert_eq!(report["rules"][0]["status"], "pass");
+    let facts = run(&["facts", "--root", tree, "--assume", "kubelet.version=1.34.2"]);
+    let facts: serde_json::Value = serde_json::from_str(&facts.stdout).unwrap();
+    assert_eq!(facts["facts"]["kubelet.version"]["assumed"], true);
+}
+
 /// What the README shows is what the program prints.
 #[test]
 fn the_report_in_the_readme_is_current() {

@@ -103,13 +103,14 @@ pub(super) fn gather(root: &Root, run: &Run, needs: Needs, assumed: &Assumptions
         }
         Start::Hidden(cause, source) => {
             let program = Reading::Unreadable(cause.clone());
-            let version = version::read(root, run, needs, assumed, &program).reading;
+            let version = version::read(root, run, needs, &program).reading;
             let why = Reading::Unreadable(cause);
             nothing_told(found, running, layout, &why, &source, version)
         }
         Start::Flags { flags, source, pid, program } => {
-            let version = version::read(root, run, needs, assumed, &program);
-            let context = evaluate::Context { root, layout: &layout, version: &version, pid };
+            let version = version::read(root, run, needs, &program);
+            let believed = version::believed(&version, assumed);
+            let context = evaluate::Context { root, layout: &layout, version: &believed, pid };
             let judged = context.judge(&flags, &source);
             Kubelet {
                 found,

@@ -16,19 +16,23 @@ pub(super) fn read(
     root: &Root,
     run: &Run,
     needs: Needs,
-    assumed: &Assumptions,
     program: &Reading<String>,
 ) -> Told<Version> {
-    let told = if needs.has(Needs::KUBELET_VERSION) {
+    if needs.has(Needs::KUBELET_VERSION) {
         ask(root, run, program)
     } else {
         Told::new(Reading::Unreadable(Cause::NotGathered), Source::file("/usr/bin/kubelet"))
-    };
+    }
+}
+
+/// The version that the other facts go by: as read, else as the user vouches for it. The fact itself stays
+/// what was read, so that a report can say which of the two it was.
+pub(super) fn believed(told: &Told<Version>, assumed: &Assumptions) -> Told<Version> {
     match (&told.reading, assumed.get(FACT)) {
         (Reading::Unreadable(_), Some(Value::Version(version))) => {
-            Told::known(version.clone(), told.source).with_note("assumed, not read")
+            Told::known(version.clone(), told.source.clone()).with_note("assumed, not read")
         }
-        _ => told,
+        _ => told.clone(),
     }
 }
 

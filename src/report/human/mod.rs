@@ -61,6 +61,9 @@ fn header(page: &mut Page<'_>, header: &Header) -> io::Result<()> {
     line("stage", &because(header.platform.stage.to_string(), &header.stage_why))?;
     let tee = header.platform.tee.map_or("not known".to_owned(), |tee| tee.to_string());
     line("tee", &because(tee, &header.tee_why))?;
+    for (fact, value) in &header.assumed {
+        line("assumed", &format!("{fact} is {value}: not read, but vouched for with --assume"))?;
+    }
     match &header.origin {
         HostOrigin::Live => Ok(()),
         HostOrigin::Directory(path) => line("read", &format!("from {path}, not from this machine")),

@@ -95,7 +95,7 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(bytes);
     let grub_variable = |key: &str| key.starts_with("GRUB_CMDLINE_LINUX");
     let kept = match path {
-        _ if process => flags(&text),
+        _ if process => arguments(&text),
         "/proc/cmdline" => booted(&text),
         "/etc/kernel/cmdline" | "/usr/lib/kernel/cmdline" => mask(&text, kernel_key, |_| false),
         "/var/lib/dpkg/status" => kubelet_package(&text),
@@ -150,6 +150,19 @@ fn booted(text: &str) -> String {
         Some((kernel, _)) => format!("{} -- {MASK}\n", mask(kernel, kernel_key, |_| false)),
         None => mask(text, kernel_key, |_| false),
     }
+}
+
+/// The arguments of a process, each with a NUL behind it. The one behind a flag may be its value.
+fn arguments(text: &str) -> String {
+    let mut value_of_unknown = false;
+    let masked = text.split_inclusive('\0').map(|argument| {
+        let bare = argument.trim_end_matches('\0');
+        let is_flag = bare.starts_with('-');
+        let hidden = value_of_unknown && !is_flag && !bare.is_empty();
+        value_of_unknown = is_flag && !bare.contains('=') && !kubelet_flag(bare);
+        if hidden { argument.replace(bare, MASK) } else { flags(argument) }
+    });
+    masked.collect()
 }
 
 /// Words of a process, a unit or an environment file: flags, and variables that hold flags.
@@ -363,6 +376,10 @@ mod tests {
         assert_eq!(
             shown("/proc/12/cmdline", "/usr/bin/kubelet\0--config=/x\0--token=abc\0"),
             "/usr/bin/kubelet\0--config=/x\0--token=redacted\0"
+        );
+        assert_eq!(
+            shown("/proc/12/cmdline", "kubelet\0--token\0abc\0--config\0/x\0--v\02\0"),
+            "kubelet\0--token\0redacted\0--config\0/x\0--v\02\0"
         );
         assert_eq!(
             shown(

@@ -378,8 +378,8 @@ mod tests {
             "/usr/bin/kubelet\0--config=/x\0--token=redacted\0"
         );
         assert_eq!(
-            shown("/proc/12/cmdline", "kubelet\0--token\0abc\0--config\0/x\0--v\02\0"),
-            "kubelet\0--token\0redacted\0--config\0/x\0--v\02\0"
+            shown("/proc/12/cmdline", "kubelet\0--token\0abc\0--config\0/x\0--v\0two\0"),
+            "kubelet\0--token\0redacted\0--config\0/x\0--v\0two\0"
         );
         assert_eq!(
             shown(

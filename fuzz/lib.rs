@@ -75,6 +75,7 @@ fn header(facts: &Facts, platform: Platform) -> Header {
         platform,
         stage_why: String::new(),
         tee_why: String::new(),
+        assumed: Vec::new(),
         origin: HostOrigin::Capture("fuzzed".to_owned()),
     }
 }

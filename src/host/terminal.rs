@@ -1,7 +1,5 @@
 //! Where the report goes: whether colour is wanted there, and how wide it is.
 
-use std::io::IsTerminal as _;
-
 /// Width of a page where there is no terminal.
 const PAGE: u16 = 80;
 
@@ -11,7 +9,6 @@ pub struct Terminal {
     pub colour: bool,
     /// Columns.
     pub width: u16,
-    pub interactive: bool,
 }
 
 /// What the user asked for with `--color`.
@@ -33,6 +30,6 @@ impl Terminal {
             Colour::Auto => anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
         };
         let width = terminal_size::terminal_size_of(&stdout).map_or(PAGE, |(width, _)| width.0);
-        Self { colour, width, interactive: stdout.is_terminal() }
+        Self { colour, width }
     }
 }

@@ -48,20 +48,24 @@ pub(super) fn search(root: &Root) -> Search {
     }
     let mut kubelets = Vec::new();
     let mut inside = None;
+    let mut hidden = None;
     for pid in pids {
-        // A process whose name cannot be read is gone.
-        let _ =
+        let named =
             root.read_with(&format!("{PROC}/{pid}/comm"), 64, |name| match name.trim_ascii_end() {
                 b"kubelet" | b"hyperkube" => kubelets.push(pid),
                 b"k3s" | b"k3s-server" | b"k3s-agent" => inside = inside.or(Some((pid, "k3s"))),
                 b"kubelite" => inside = inside.or(Some((pid, "kubelite"))),
                 _ => {}
             });
+        // A process that ended meanwhile is no kubelet; one that hides its name may be.
+        if let Reading::Unreadable(cause @ (Cause::Permission | Cause::NotCaptured)) = named {
+            hidden = hidden.or(Some(cause));
+        }
     }
     let looked: Vec<Search> = kubelets.into_iter().filter_map(|pid| look(root, pid)).collect();
     choose(looked).unwrap_or(match inside {
         Some((pid, program)) => Search::Inside(pid, program),
-        None => Search::None,
+        None => hidden.map_or(Search::None, unknown),
     })
 }
 

@@ -466,3 +466,12 @@ fn a_hostile_file_takes_little_time() {
         assert!(start.elapsed() < std::time::Duration::from_secs(3), "{:?}", start.elapsed());
     }
 }
+
+#[test]
+fn a_process_that_hides_its_name_may_be_the_kubelet() {
+    let text = "ccgpu-host 1\n-- complete /\n-- file /proc/1/comm\nsystemd\n\
+                -- unreadable /proc/812/comm permission\n";
+    let root = Root::archive(crate::host::Archive::parse(text.as_bytes()).unwrap());
+    let kubelet = gather(&root, &Run::on(&root), Needs::ALL, &Assumptions::new());
+    assert!(kubelet.running.reading.cause().is_some());
+}

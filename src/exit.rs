@@ -14,6 +14,12 @@ pub enum Exit {
     CannotTell = 3,
     /// All that is wrong goes away with a reboot.
     RebootRequired = 4,
+    /// Nothing was changed: busy, changed by somebody else meanwhile, or not to be mended here.
+    Refused = 5,
+    /// The change did not do what it should, and was taken back.
+    RolledBack = 6,
+    /// The change did not do what it should and could not be taken back: a person has to look.
+    NeedsPerson = 7,
 }
 
 impl From<Exit> for std::process::ExitCode {

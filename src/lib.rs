@@ -19,6 +19,7 @@
 //! | what leaves a machine in a capture? | [`capture`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
+pub mod apply;
 pub mod capture;
 pub mod cli;
 pub mod commands;
@@ -26,5 +27,6 @@ pub mod exit;
 pub mod facts;
 pub mod format;
 pub mod host;
+pub mod plan;
 pub mod report;
 pub mod rules;

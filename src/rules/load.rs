@@ -7,13 +7,14 @@ use super::catalogue::Catalogue;
 use super::comparison::{Facet, Reader, Use};
 use super::document::{Item, Position};
 use super::fields::Fields;
+use super::fix::{Edit, Fix};
 use super::problem::Problems;
 use super::rule::{Advice, Case, Each, Origin, Resolution, Rule};
 use super::test::Test;
 use super::words::{Group, Severity, Stage, Tee, Word};
 
 pub(super) const FILE_KEYS: [&str; 3] = ["schema", "rule", "override"];
-pub(super) const RULE_KEYS: [&str; 18] = [
+pub(super) const RULE_KEYS: [&str; 19] = [
     "id",
     "title",
     "good",
@@ -30,10 +31,12 @@ pub(super) const RULE_KEYS: [&str; 18] = [
     "where",
     "expect",
     "case",
+    "fix",
     "advice",
     "resolved-by",
 ];
 pub(super) const CASE_KEYS: [&str; 2] = ["when", "expect"];
+pub(super) const FIX_KEYS: [&str; 3] = ["when", "safety", "edits"];
 pub(super) const ADVICE_KEYS: [&str; 3] = ["when", "text", "command"];
 pub(super) const OVERRIDE_KEYS: [&str; 4] = ["rule", "severity", "disable", "reason"];
 
@@ -99,10 +102,10 @@ fn check_schema(file: &Fields<'_>) {
     }
 }
 
-struct Loader<'a> {
-    catalogue: &'a Catalogue,
+pub(super) struct Loader<'a> {
+    pub(super) catalogue: &'a Catalogue,
     patterns: Patterns,
-    problems: &'a Problems,
+    pub(super) problems: &'a Problems,
 }
 
 impl Loader<'_> {
@@ -137,6 +140,7 @@ impl Loader<'_> {
             applies: self.tests(&fields, "applies", Facet::Host, Use::Condition),
             each,
             cases,
+            fixes: fields.array("fix").iter().filter_map(|item| self.fix(item)).collect(),
             advice: fields.array("advice").iter().filter_map(|item| self.advice(item)).collect(),
             resolved_by: fields.word::<Resolution>("resolved-by"),
             origin: Origin { file: Arc::clone(&self.problems.file), line: fields.at.line },
@@ -206,6 +210,19 @@ impl Loader<'_> {
             when: self.tests(&fields, "when", facet.or_host(), Use::Condition),
             expect: self.tests(&fields, "expect", facet, Use::Expectation),
         })
+    }
+
+    fn fix(&self, item: &Item) -> Option<Fix> {
+        let fields = Fields::open(item, "a fix", &FIX_KEYS, self.problems)?;
+        for key in ["safety", "edits"] {
+            if fields.get(key).is_none() {
+                fields.missing(key);
+            }
+        }
+        let when = self.tests(&fields, "when", Facet::Host, Use::Condition);
+        let edits: Vec<Edit> =
+            fields.array("edits").iter().filter_map(|item| self.edit(item)).collect();
+        Some(Fix { when, safety: fields.word("safety")?, edits })
     }
 
     fn advice(&self, item: &Item) -> Option<Advice> {

@@ -18,6 +18,7 @@
 //! for-each = "pci.gpus"
 //! where = [{ fact = "vendor", equals = "10de" }]
 //! expect = [{ fact = "driver", equals = "vfio-pci", absent-is = "fail" }]
+//! fix = [{ safety = "unsafe", edits = [{ deny-modules = ["nouveau"] }] }]
 //! advice = [{ text = "Let the GPU Operator bind it." }]
 //! ```
 //!
@@ -35,6 +36,7 @@ mod comparison;
 mod document;
 mod engine;
 mod fields;
+mod fix;
 mod load;
 mod problem;
 mod rule;
@@ -49,7 +51,8 @@ mod words;
 
 pub use catalogue::{Catalogue, Handle};
 pub use choose::{Chosen, Filter, FilterError, Platform};
-pub use engine::judge;
+pub use engine::{holds, judge};
+pub use fix::{Edit, Fix, KubeletGate, Safety, is_plain_argument};
 pub(crate) use problem::SHOWN;
 pub use problem::{LoadError, Problem};
 pub use rule::{Advice, Case, Each, Origin, Override, Resolution, Rule};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::fix::{Edit, Fix};
 use super::test::Test;
 use super::words::{Group, Severity, Stage, Tee};
 use crate::facts::Needs;
@@ -33,6 +34,8 @@ pub struct Rule {
     pub each: Option<Each>,
     /// The first whose conditions hold is judged.
     pub cases: Vec<Case>,
+    /// The first whose conditions hold is what `fix` does.
+    pub fixes: Vec<Fix>,
     pub advice: Vec<Advice>,
     /// What a person does so that a failure goes away by itself.
     pub resolved_by: Option<Resolution>,
@@ -113,5 +116,12 @@ impl Rule {
     pub fn reads(&self) -> Needs {
         let collection = self.each.as_ref().map_or(Needs::NONE, |each| each.collection.needs);
         self.tests().fold(collection, |needs, test| needs.and(test.fact.needs()))
+    }
+
+    /// What must be read besides, to plan its fixes.
+    pub fn fixes_read(&self) -> Needs {
+        let conditions = self.fixes.iter().flat_map(|fix| &fix.when).map(|test| test.fact.needs());
+        let edits = self.fixes.iter().flat_map(|fix| &fix.edits).map(Edit::needs);
+        conditions.chain(edits).fold(Needs::NONE, Needs::and)
     }
 }

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::{Catalogue, Handle};
-use super::load::{ADVICE_KEYS, CASE_KEYS, FILE_KEYS, OVERRIDE_KEYS, RULE_KEYS, SCHEMA};
+use super::fix::{EDIT_KEYS, KubeletGate, Safety};
+use super::load::{ADVICE_KEYS, CASE_KEYS, FILE_KEYS, FIX_KEYS, OVERRIDE_KEYS, RULE_KEYS, SCHEMA};
 use super::rule::Resolution;
 use super::test::{AbsentIs, Operator};
 use super::words::{Group, Severity, Stage, Tee, Word};
@@ -53,6 +54,18 @@ pub fn schema(catalogue: &Catalogue) -> Json {
                     _ => text("What to do, in words."),
                 }),
             },
+            "fix": {
+                "type": "object",
+                "description": "What `fix` does about a failure; the first whose conditions hold.",
+                "additionalProperties": false,
+                "required": ["safety", "edits"],
+                "properties": object(&FIX_KEYS, |key| match key {
+                    "when" => array_of("host-comparison"),
+                    "safety" => word::<Safety>("Whether --unsafe is needed."),
+                    _ => array_of("edit"),
+                }),
+            },
+            "edit": edit(catalogue),
             "override": override_(),
             "comparison": comparison(&any),
             "host-comparison": comparison(&host),
@@ -89,6 +102,7 @@ fn rule(catalogue: &Catalogue) -> Json {
         ),
         "where" | "expect" => array_of("comparison"),
         "case" => array_of("case"),
+        "fix" => array_of("fix"),
         "advice" => array_of("advice"),
         _ => word::<Resolution>("What alone makes a failure go away."),
     });
@@ -99,6 +113,33 @@ fn rule(catalogue: &Catalogue) -> Json {
         "oneOf": [{ "required": ["expect"] }, { "required": ["case"] }],
         "dependencies": { "where": ["for-each"] },
         "properties": properties,
+    })
+}
+
+/// A table of exactly one key.
+fn edit(catalogue: &Catalogue) -> Json {
+    let flag = |description: &str| json!({ "const": true, "description": description });
+    let sets = || catalogue.facts().filter(|fact| fact.kind == Kind::Set);
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": object(&EDIT_KEYS, |key| match key {
+            "add-kernel-argument" => text("The kernel is booted with this argument."),
+            "remove-kernel-argument" => text("The kernel is booted without this argument."),
+            "remove-kernel-arguments" => names(
+                "The kernel is booted without the arguments that this fact lists.",
+                sets().map(|fact| (fact.name, fact.doc)),
+            ),
+            "generate-boot-menu" => flag("The boot menu is generated from its configuration."),
+            "enable-kubelet-gate" => word::<KubeletGate>("The kubelet has this gate on."),
+            "drop-refused-kubelet-gates" => flag("No gate is set that this kubelet refuses."),
+            "raise-kubelet-timeout" => text("runtimeRequestTimeout is at least this long."),
+            "restart-kubelet" => flag("The kubelet is restarted and watched."),
+            "deny-modules" => texts("Modules that are not loaded by themselves."),
+            _ => texts("Modules that are loaded at boot."),
+        }),
     })
 }
 

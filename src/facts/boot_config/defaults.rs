@@ -81,6 +81,12 @@ pub(super) fn read(root: &Root, loader: Loader, drop_ins: bool) -> Reading<Confi
 }
 
 fn read_grub(root: &Root, drop_ins: bool) -> Reading<Configured> {
+    read_files(root, drop_ins)
+        .and_then(|files| grub_defaults::configured(&files, dialect(drop_ins)))
+}
+
+/// `/etc/default/grub` and its drop-ins, in the order in which `grub-mkconfig` reads them.
+pub(super) fn read_files(root: &Root, drop_ins: bool) -> Reading<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     match root.read(DEFAULTS, DEFAULT_CAP) {
         Reading::Known(bytes) => files.push((DEFAULTS.to_owned(), bytes)),
@@ -107,9 +113,12 @@ fn read_grub(root: &Root, drop_ins: bool) -> Reading<Configured> {
             }
         }
     }
-    // Who reads drop-ins is Debian or made from it, and has dash; of the others most have bash.
-    let dialect = if drop_ins { Dialect::Dash } else { Dialect::Unknown };
-    grub_defaults::configured(&files, dialect)
+    Reading::Known(files)
+}
+
+/// Who reads drop-ins is Debian or made from it, and has dash; of the others most have bash.
+pub(super) fn dialect(drop_ins: bool) -> Dialect {
+    if drop_ins { Dialect::Dash } else { Dialect::Unknown }
 }
 
 /// Whether `*.cfg` matches.

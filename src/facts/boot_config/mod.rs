@@ -19,6 +19,7 @@ use super::catalogue::{Collection, Evidence, Fact, ItemFact, Selection, Subject}
 use super::cmdline::{Finding, means};
 use super::{Cause, Facts, Kind, Needs, Reading, Source, Value};
 use crate::format::cmdline::Cmdline;
+use crate::format::shell_vars::Dialect;
 use crate::host::Root;
 use arguments::{Places, family_of};
 use defaults::Configured;
@@ -34,6 +35,10 @@ pub struct BootConfig {
     next: Next,
     /// The next boot's line as the text would have it, for hosts on which nothing is generated.
     written: Reading<Cmdline>,
+    /// Whether the boot menu is generated from `/etc/default/grub.d` too.
+    pub reads_drop_ins: bool,
+    /// Where GRUB's menu stands, or would.
+    pub menu_path: &'static str,
 }
 
 /// Reads the configuration. `debian_like` is what the os-release file says; only Debian's tools read
@@ -42,12 +47,20 @@ pub(super) fn gather(root: &Root, booted: &Reading<Cmdline>, debian_like: bool) 
     let seen = loader::detect(root, booted);
     let next = next::read(root, &seen);
     let drop_ins = debian_like || root.stat("/usr/sbin/update-grub").known().is_some();
+    let menu_path = seen.grub_cfg_path;
     let configured = match &seen.loader {
         Reading::Known(loader) => defaults::read(root, *loader, drop_ins),
         Reading::Absent => Reading::Absent,
         Reading::Unreadable(cause) => Reading::Unreadable(cause.clone()),
     };
-    BootConfig::new(seen.loader, seen.source, booted, configured, next)
+    let config = BootConfig::new(seen.loader, seen.source, booted, configured, next);
+    BootConfig { reads_drop_ins: drop_ins, menu_path, ..config }
+}
+
+/// The texts that GRUB's menu is generated from, path and bytes in the order of reading, and the shell
+/// that reads them. `Absent` where `/etc/default/grub` is.
+pub fn grub_defaults(root: &Root, drop_ins: bool) -> (Reading<Vec<(String, Vec<u8>)>>, Dialect) {
+    (defaults::read_files(root, drop_ins), defaults::dialect(drop_ins))
 }
 
 impl BootConfig {
@@ -61,7 +74,27 @@ impl BootConfig {
         let places = Places { booted, configured: &configured, next: &next };
         let arguments = arguments::judge(places);
         let written = configured.as_ref().and_then(Configured::line);
-        Self { loader, loader_source, arguments, configured, next, written }
+        let (reads_drop_ins, menu_path) = (false, "");
+        Self {
+            loader,
+            loader_source,
+            arguments,
+            configured,
+            next,
+            written,
+            reads_drop_ins,
+            menu_path,
+        }
+    }
+
+    /// Whether every line that the next boot may have is as a condition wants it. `None` where those
+    /// lines are not all known.
+    pub fn next_lines(&self, mut all: impl FnMut(&Cmdline) -> bool) -> Option<bool> {
+        let candidates = self.next.candidates.known()?;
+        if hidden(candidates).is_some() {
+            return None;
+        }
+        Some(candidates.iter().all(|candidate| all(&candidate.line)))
     }
 
     /// Where the next boot's arguments were read.

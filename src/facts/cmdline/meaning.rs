@@ -98,6 +98,15 @@ pub(in crate::facts) fn passthrough(line: &Cmdline) -> Finding {
     Finding::bool(state.0, state.1)
 }
 
+/// The parameters that ask for passthrough as the default domain, whether or not another outweighs them.
+pub(in crate::facts) fn passthrough_arguments(line: &Cmdline) -> Finding {
+    let asks = |param: &Param<'_>| {
+        (param.is("iommu") && generic_values(param).any(|element| element.starts_with("pt")))
+            || (param.is("iommu.passthrough") && param.value.and_then(parse_bool) == Some(true))
+    };
+    Finding::set(line.params().filter(asks).map(|param| param.token.to_owned()).collect())
+}
+
 /// The parameters that switch interrupt remapping off.
 pub(in crate::facts) fn interrupt_remapping_off(line: &Cmdline) -> Finding {
     Finding::set(switched_off(line, |param| {

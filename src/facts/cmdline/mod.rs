@@ -97,6 +97,13 @@ pub(super) const FACTS: &[Fact] = &[
         read: |facts| evidence(facts, meaning::passthrough),
     },
     Fact {
+        name: "cmdline.passthrough-arguments",
+        kind: Kind::Set,
+        doc: "Booted parameters that ask for passthrough as the IOMMU's default domain.",
+        needs: Needs::CMDLINE,
+        read: |facts| evidence(facts, meaning::passthrough_arguments),
+    },
+    Fact {
         name: "cmdline.amd-pgtbl-v2",
         kind: Kind::Bool,
         doc: "Whether the booted command line selects version 2 page tables for the AMD IOMMU.",

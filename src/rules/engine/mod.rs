@@ -36,6 +36,11 @@ pub fn judge(chosen: &Chosen, facts: &Facts) -> Vec<RuleResult> {
     judged.into_iter().zip(shown).filter_map(|(result, shown)| shown.then_some(result)).collect()
 }
 
+/// Whether all conditions certainly hold of the host.
+pub fn holds(rule: &Arc<Rule>, conditions: &[Arc<Test>], facts: &Facts) -> bool {
+    matches!(Judge { rule, facts }.conditions(conditions, HOST), Holds::Yes)
+}
+
 /// Whether all of some conditions hold.
 enum Holds {
     Yes,

@@ -3,5 +3,31 @@
 //! `recover` knows which.
 //!
 //! Nothing is decided here about what a host should be: that is `plan`'s.
+//!
+//! | question | module |
+//! |---|---|
+//! | how does a path stay inside the root? | [`tree`] |
+//! | how does one file change at once or not at all? | [`replace`] |
+//! | who may write now? | [`lock`] |
+//! | what is kept so that it can be undone? | [`journal`] |
+//! | in which order does all this happen? | [`transaction`] |
+//! | how does the host know that it wants a reboot? | [`sentinel`] |
+//! | which programs are run? | [`actions`] |
 
 pub mod actions;
+pub mod interrupt;
+pub mod journal;
+pub mod lock;
+pub mod replace;
+pub mod sentinel;
+pub mod transaction;
+pub mod tree;
+
+pub use interrupt::Interrupt;
+pub use journal::{Entry, State, history};
+pub use lock::{Lock, LockError};
+pub use transaction::{
+    Applied, ApplyError, Boot, Occasion, Recovered, RollbackError, RolledBack, Verification, apply,
+    recover, rollback,
+};
+pub use tree::{Tree, TreeError};

@@ -1,0 +1,1 @@
+//! One file, changed at once or not at all.

@@ -1,0 +1,181 @@
+//! The order in which a plan is carried out, undone, and taken up again after an interruption.
+//!
+//! Prepare (all inputs checked, all refusals found, all images kept) -> intent -> steps -> verify -> commit.
+//! From the intent on, every failure leads back to where it began. What was done is decided by the
+//! digests of the files, never by the record alone; a file that is neither as it was nor as planned was
+//! changed by somebody else, and stops everything.
+
+use super::actions::ActionError;
+use super::interrupt::Interrupt;
+use super::journal::JournalError;
+use super::lock::Lock;
+use super::tree::{Tree, TreeError};
+use crate::plan::{ArgumentChange, Digest, Plan};
+
+/// The boot that the machine is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// `/proc/sys/kernel/random/boot_id`, without its newline.
+    pub id: String,
+    /// Words of `/proc/cmdline`.
+    pub arguments: Vec<String>,
+}
+
+/// When and where this happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occasion {
+    /// Seconds since 1970 by the wall clock.
+    pub wall: u64,
+    /// `None` where the tree is not that of the running machine: no program is run, nothing waits for a
+    /// reboot, and no sentinel is raised.
+    pub boot: Option<Boot>,
+}
+
+/// What the caller finds when it judges the host again after the last step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// All that the plan was made for holds.
+    Holds,
+    /// All that can hold before a reboot does.
+    AwaitsReboot,
+    Failed {
+        why: String,
+    },
+}
+
+/// A plan that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    pub number: u32,
+    /// The arguments that the next boot has to show; `None` where no reboot is needed.
+    pub pending: Option<ArgumentChange>,
+}
+
+/// Why a plan was not carried out, and what that means for the host.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Nothing was changed.
+    #[error("nothing was changed")]
+    Refused(#[source] Failure),
+    /// Something was changed, and all of it was taken back.
+    #[error("transaction {number} was taken back")]
+    RolledBack { number: u32, source: Failure },
+    /// Something was changed and could not be taken back. `left` says what stands where.
+    #[error("transaction {number} failed and needs a person: {left}")]
+    NeedsPerson { number: u32, left: String, source: Failure },
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("transaction {number} was interrupted; recover first")]
+    Unfinished { number: u32 },
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    #[error("the change does not do what it should: {why}")]
+    Verification { why: String },
+    #[error("asked to stop by a signal")]
+    Interrupted,
+}
+
+/// A transaction that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolledBack {
+    pub number: u32,
+    /// Whether its change was booted, so that undoing it needs a reboot too.
+    pub reboot: bool,
+    /// Paths that have their earlier content again, or are gone again.
+    pub restored: Vec<String>,
+}
+
+/// Why a transaction was not taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum RollbackError {
+    #[error("there is no transaction to roll back")]
+    Nothing,
+    #[error("there is no transaction {number}")]
+    Unknown { number: u32 },
+    #[error("transaction {number} is {state}")]
+    NotPossible { number: u32, state: &'static str },
+    #[error("transaction {later} builds on it: it changed {path} since; roll that back first")]
+    BuiltUpon { later: u32, path: String },
+    #[error("{path} was changed by somebody else since; nothing was touched")]
+    ForeignEdit { path: String },
+    #[error("transaction {number} needs a person: {left}")]
+    NeedsPerson { number: u32, left: String, source: Failure },
+    #[error("nothing was changed")]
+    Failed(#[source] Failure),
+}
+
+/// What became of one transaction in [`recover`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovered {
+    /// It had changed nothing yet and is forgotten.
+    Discarded {
+        number: u32,
+    },
+    /// It was taken back.
+    RolledBack {
+        number: u32,
+        restored: Vec<String>,
+    },
+    /// All was in place and verified; only the last word was missing.
+    Finished {
+        number: u32,
+        pending: bool,
+    },
+    Confirmed {
+        number: u32,
+    },
+    Ineffective {
+        number: u32,
+        why: String,
+    },
+    /// Nothing was touched: a person has to look.
+    Manual {
+        number: u32,
+        why: String,
+    },
+}
+
+/// Carries out a plan. `digest` is that of the plan, as it was shown.
+///
+/// `verify` is asked once, after the last step; it gathers and judges again.
+pub fn apply(
+    _tree: &Tree,
+    _lock: &Lock,
+    _occasion: &Occasion,
+    _interrupt: &Interrupt,
+    _plan: &Plan,
+    _digest: Digest,
+    _verify: &mut dyn FnMut() -> Verification,
+) -> Result<Applied, ApplyError> {
+    Err(ApplyError::Refused(Failure::Interrupted))
+}
+
+/// Takes back one transaction, or the last one that can be.
+pub fn rollback(
+    _tree: &Tree,
+    _lock: &Lock,
+    _occasion: &Occasion,
+    _number: Option<u32>,
+) -> Result<RolledBack, RollbackError> {
+    Err(RollbackError::Nothing)
+}
+
+/// Ends what was interrupted, and judges what waits for a boot. What it reports is what it did: nothing
+/// the second time.
+///
+/// `reason` says why a boot does not show the arguments that it should.
+pub fn recover(
+    _tree: &Tree,
+    _lock: &Lock,
+    _occasion: &Occasion,
+    _reason: &mut dyn FnMut(&ArgumentChange) -> String,
+) -> Result<Vec<Recovered>, Failure> {
+    Ok(Vec::new())
+}

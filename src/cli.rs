@@ -19,7 +19,11 @@ Exit codes of check:
   1  not ready: a required rule failed
   2  usage, configuration or rule file error
   3  cannot tell: a required rule could not be judged (often: not run as root)
-  4  ready only after a reboot"
+  4  ready only after a reboot
+Of fix, rollback and recover also:
+  5  nothing was changed: somebody else is at work, or it is not to be mended here
+  6  the change did not do what it should, and was taken back
+  7  the change did not do what it should and needs a person"
 )]
 pub struct Cli {
     /// When to use colour.
@@ -53,6 +57,14 @@ impl From<When> for host::Colour {
 pub enum Command {
     /// Judge a host: say whether it is fit, and if not, why and what to do.
     Check(Check),
+    /// Mend what can be mended: show the plan, ask, change, verify, and undo what does not work.
+    Fix(Fix),
+    /// Take back what a fix changed, the last one or one by its number.
+    Rollback(Rollback),
+    /// List what fixes have changed.
+    History(History),
+    /// End a fix that was interrupted, and tell whether a reboot brought what it should.
+    Recover(Recover),
     /// Print all facts of a host as JSON, each with where it was read.
     Facts(Facts),
     /// Write all that the facts read into one redacted file, for a bug report or a test.
@@ -135,6 +147,66 @@ pub struct Check {
     /// Show also what passed, and lists at full length.
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Fix {
+    /// Mend a machine's files below this directory, such as a mounted image; no program is run.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
+    /// Vouch for a fact that cannot be read here, such as kubelet.version=1.34.2 (repeatable).
+    #[arg(long, value_name = "FACT=VALUE")]
+    pub assume: Vec<String>,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Show the plan, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Also do what may stop something that works today.
+    #[arg(long)]
+    pub r#unsafe: bool,
+    /// Go on only if the plan is still the one with this hash, as --dry-run showed it.
+    #[arg(long, value_name = "HASH")]
+    pub plan: Option<String>,
+    /// Go on although a GPU is in use or packages are being installed.
+    #[arg(long)]
+    pub allow_busy: bool,
+    #[arg(long, default_value = "human")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The number of the transaction, as `history` lists it [default: the last one].
+    pub number: Option<u32>,
+    /// Work on a machine's files below this directory; no program is run.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Go on although a GPU is in use or packages are being installed.
+    #[arg(long)]
+    pub allow_busy: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// List what was changed below this directory.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
+    #[arg(long, default_value = "human")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// Work on a machine's files below this directory; no program is run.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

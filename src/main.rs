@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ccgpu_node::{cli::Cli, commands, exit::Exit};
+use ccgpu_node::{cli::Cli, commands};
 use clap::Parser as _;
 
 /// musl's own allocator asks the kernel for each few small things and gives them back at once: a third of
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(exit) => exit.into(),
         Err(error) => {
+            let exit = error.exit();
             let mut message = format!("error: {error}");
             let mut cause = error.source();
             while let Some(error) = cause {
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             }
             // Nobody is left to be told that standard error is closed.
             let _ = writeln!(std::io::stderr().lock(), "{}", commands::printable(&message));
-            Exit::Usage.into()
+            exit.into()
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::facts::{Needs, gather};
 use crate::report::facts_json;
 
 pub(super) fn run(arguments: &cli::Facts) -> Result<Exit, CommandError> {
-    let assumed = host::assumptions(&arguments.host)?;
+    let assumed = host::assumptions(&arguments.host.assume)?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
     let facts = gather(&opened.root, &opened.run, Needs::ALL, assumed);
     let wanted = |name: &str| {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::CommandError;
-use crate::cli;
 use crate::facts::{Assumptions, Value, catalogue};
 use crate::host::{Root, Run};
 use crate::report::HostOrigin;
@@ -30,9 +29,9 @@ pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opene
 }
 
 /// Understands `FACT=VALUE`, each checked against the catalogue.
-pub(super) fn assumptions(host: &cli::Host) -> Result<Assumptions, CommandError> {
+pub(super) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError> {
     let mut assumed = Assumptions::new();
-    for text in &host.assume {
+    for text in texts {
         let usage = |what: String| CommandError::Usage(format!("--assume {text}: {what}"));
         let (name, value) =
             text.split_once('=').ok_or_else(|| usage("it reads FACT=VALUE".to_owned()))?;

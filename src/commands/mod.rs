@@ -4,17 +4,26 @@
 mod capture;
 mod check;
 mod facts;
+mod fix;
 mod header;
+mod history;
 mod host;
+mod judgement;
 mod output;
 mod platform;
+mod recover;
+mod rollback;
 mod rule_set;
 mod rules;
+mod site;
 
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 
+use crate::apply::journal::JournalError;
+use crate::apply::transaction::Failure;
+use crate::apply::{ApplyError, LockError, RollbackError, TreeError};
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
@@ -39,6 +48,52 @@ pub enum CommandError {
     Usage(String),
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("cannot take over the signals")]
+    Signals(#[source] std::io::Error),
+    #[error("cannot tell which boot this is: {path}: {why}")]
+    Boot { path: &'static str, why: String },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    #[error("cannot recover")]
+    Recover(#[from] Failure),
+    #[error("the plan is not the one that was asked for; nothing was changed: look at it again")]
+    OtherPlan,
+    #[error("{} forbids it now; nothing was changed (--allow-busy goes on all the same)", .0.join("; "))]
+    Busy(Vec<String>),
+}
+
+impl CommandError {
+    /// How the run ends for a calling script.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Lock(LockError::Held { .. })
+            | Self::OtherPlan
+            | Self::Busy(_)
+            | Self::Apply(ApplyError::Refused(_))
+            | Self::Rollback(
+                RollbackError::Nothing
+                | RollbackError::Unknown { .. }
+                | RollbackError::NotPossible { .. }
+                | RollbackError::BuiltUpon { .. }
+                | RollbackError::ForeignEdit { .. }
+                | RollbackError::Failed(_),
+            ) => Exit::Refused,
+            Self::Apply(ApplyError::RolledBack { .. }) => Exit::RolledBack,
+            Self::Apply(ApplyError::NeedsPerson { .. })
+            | Self::Rollback(RollbackError::NeedsPerson { .. })
+            | Self::Recover(_)
+            | Self::Journal(_) => Exit::NeedsPerson,
+            _ => Exit::Usage,
+        }
+    }
 }
 
 /// Runs what was typed.
@@ -46,6 +101,10 @@ pub fn run(cli: Cli) -> Result<Exit, CommandError> {
     let terminal = Terminal::of_stdout(cli.color.into());
     match cli.command {
         Command::Check(arguments) => check::run(&arguments, terminal),
+        Command::Fix(arguments) => fix::run(&arguments, terminal),
+        Command::Rollback(arguments) => rollback::run(&arguments, terminal),
+        Command::History(arguments) => history::run(&arguments, terminal),
+        Command::Recover(arguments) => recover::run(&arguments, terminal),
         Command::Facts(arguments) => facts::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments, terminal),

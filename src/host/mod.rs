@@ -5,6 +5,7 @@
 //! and it never interprets what it read.
 
 mod archive;
+mod clock;
 mod directory;
 mod reading;
 mod recorder;
@@ -13,6 +14,7 @@ mod run;
 mod terminal;
 
 pub use archive::{Archive, ArchiveError, Entry, Node};
+pub use clock::now;
 pub use reading::{Cause, Reading, Source};
 pub use root::{DEFAULT_CAP, DirEntry, FileKind, Root, RootError, Stat};
 pub use run::{Output, Program, Run};

@@ -1,4 +1,7 @@
-//! Where the report goes: whether colour is wanted there, and how wide it is.
+//! Where the report goes: whether colour is wanted there, and how wide it is. And who sits there, to be
+//! asked.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Width of a page where there is no terminal.
 const PAGE: u16 = 80;
@@ -31,5 +34,19 @@ impl Terminal {
         };
         let width = terminal_size::terminal_size_of(&stdout).map_or(PAGE, |(width, _)| width.0);
         Self { colour, width }
+    }
+
+    /// Asks a question that is answered with yes or no; anything but yes is no. `None` where nobody sits
+    /// at a terminal to answer.
+    pub fn confirms(question: &str) -> Option<bool> {
+        let stdin = std::io::stdin();
+        if !stdin.is_terminal() {
+            return None;
+        }
+        let mut stderr = std::io::stderr().lock();
+        write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).ok()?;
+        let mut answer = String::new();
+        stdin.lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
     }
 }

@@ -5,17 +5,82 @@
 //! difficulty of an edit is dealt with here, before the first byte is written: a step that `apply` is
 //! given is already known to be right, if the host is still as it was read.
 
+mod boot;
 mod digest;
 pub mod grub;
 pub mod kubelet;
+mod modules;
+mod propose;
+pub mod sources;
 
+pub use boot::why_ineffective;
 pub use digest::Digest;
+pub use propose::{Fate, Proposal, propose};
 
 /// What is to be done, in order: the boot loader before the kubelet, files before the programs that read
 /// them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Plan {
     pub steps: Vec<Step>,
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// What a plan is known by: equal for equal steps over equal files, and for no others.
+    pub fn digest(&self) -> Digest {
+        let image = |bytes: &Option<Vec<u8>>| match bytes {
+            Some(bytes) => Digest::of(bytes).to_string(),
+            None => "none".to_owned(),
+        };
+        let mut text = String::new();
+        for step in &self.steps {
+            let line = match &step.kind {
+                StepKind::Write(change) => format!(
+                    "write {:?} {} {}",
+                    change.path,
+                    image(&change.before),
+                    image(&change.after)
+                ),
+                StepKind::Act(action) => format!("act {action:?}"),
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        Digest::of(text.as_bytes())
+    }
+
+    /// Whether it takes effect with a reboot, in part at least.
+    pub fn needs_reboot(&self) -> bool {
+        self.steps.iter().any(|step| match &step.kind {
+            StepKind::Write(change) => {
+                change.path == modules::DENYLIST || change.path == modules::LOADED
+            }
+            StepKind::Act(action) => !matches!(action, Action::RestartKubelet { .. }),
+        })
+    }
+
+    pub fn restarts_kubelet(&self) -> bool {
+        let restarts =
+            |step: &Step| matches!(step.kind, StepKind::Act(Action::RestartKubelet { .. }));
+        self.steps.iter().any(restarts)
+    }
+
+    /// The same without its programs, for a tree that is not the running machine, and the commands that
+    /// are left to be run on that machine.
+    pub fn files_only(mut self) -> (Self, Vec<String>) {
+        let mut left = Vec::new();
+        self.steps.retain(|step| match &step.kind {
+            StepKind::Write(_) => true,
+            StepKind::Act(action) => {
+                left.push(action.command());
+                false
+            }
+        });
+        (self, left)
+    }
 }
 
 /// One step, and the rules that asked for it.
@@ -58,12 +123,40 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// What a person would type for the same effect.
+    pub fn command(&self) -> String {
+        match self {
+            Self::GenerateBootMenu(menu) => format!("{} -o {}", menu.generator, menu.target),
+            Self::UpdateLoaderEntries(change) => change.grubby(),
+            Self::RebuildInitramfs(tool) => tool.command().to_owned(),
+            Self::RestartKubelet { unit } => format!("systemctl restart {unit}"),
+        }
+    }
+}
+
 /// Which arguments of the kernel come and go.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ArgumentChange {
     /// Single words such as `intel_iommu=on`.
     pub add: Vec<String>,
     pub remove: Vec<String>,
+}
+
+impl ArgumentChange {
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+
+    /// The same for a host whose arguments are kept in loader entries.
+    fn grubby(&self) -> String {
+        let flag = |name: &str, list: &[String]| match list {
+            [] => String::new(),
+            list => format!(" --{name}=\"{}\"", list.join(" ")),
+        };
+        let (add, remove) = (flag("args", &self.add), flag("remove-args", &self.remove));
+        format!("grubby --update-kernel=ALL{add}{remove}")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +180,16 @@ pub enum InitramfsTool {
     Mkinitcpio,
 }
 
+impl InitramfsTool {
+    fn command(self) -> &'static str {
+        match self {
+            Self::UpdateInitramfs => "update-initramfs -u -k all",
+            Self::Dracut => "dracut --force --regenerate-all",
+            Self::Mkinitcpio => "mkinitcpio -P",
+        }
+    }
+}
+
 /// Why an edit is not made, in words for the person who now has to make it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}{}: {why}", line.map_or_else(String::new, |line| format!(":{line}")))]
@@ -95,4 +198,18 @@ pub struct Refused {
     /// From 1.
     pub line: Option<u32>,
     pub why: String,
+}
+
+/// A refusal, and what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub why: Refused,
+    /// Commands of whoever owns what would have to change.
+    pub instead: Vec<String>,
+}
+
+impl From<Refused> for Refusal {
+    fn from(why: Refused) -> Self {
+        Self { why, instead: Vec::new() }
+    }
 }

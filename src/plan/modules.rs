@@ -3,23 +3,28 @@
 
 use super::{FileChange, Refused};
 
-pub const DENYLIST: &str = "/etc/modprobe.d/ccgpu-node.conf";
-pub const LOADED: &str = "/etc/modules-load.d/ccgpu-node.conf";
+pub(super) const DENYLIST: &str = "/etc/modprobe.d/ccgpu-node.conf";
+pub(super) const LOADED: &str = "/etc/modules-load.d/ccgpu-node.conf";
 
-const HEADER: &str =
-    "# Written by ccgpu-node; `ccgpu-node history` says why, and `ccgpu-node rollback` undoes it.\n";
+const HEADER: &str = "# Written by ccgpu-node; `ccgpu-node history` says why, and `ccgpu-node rollback` undoes it.\n";
 
 /// Keeps modules from loading. `blacklist` alone only stops what the kernel asks for by itself; a
 /// program that names the module, as NVIDIA's do, is stopped by `install`.
-pub fn deny(existing: Option<&[u8]>, modules: &[String]) -> Result<Option<FileChange>, Refused> {
-    let lines = modules.iter().flat_map(|module| {
-        [format!("blacklist {module}"), format!("install {module} /bin/false")]
-    });
+pub(super) fn deny(
+    existing: Option<&[u8]>,
+    modules: &[String],
+) -> Result<Option<FileChange>, Refused> {
+    let lines = modules
+        .iter()
+        .flat_map(|module| [format!("blacklist {module}"), format!("install {module} /bin/false")]);
     with_lines(DENYLIST, existing, lines)
 }
 
 /// Has modules loaded at every boot.
-pub fn load(existing: Option<&[u8]>, modules: &[String]) -> Result<Option<FileChange>, Refused> {
+pub(super) fn load(
+    existing: Option<&[u8]>,
+    modules: &[String],
+) -> Result<Option<FileChange>, Refused> {
     with_lines(LOADED, existing, modules.iter().cloned())
 }
 

@@ -6,7 +6,9 @@ mod harmless;
 pub mod human;
 pub mod json;
 mod page;
+pub mod plan;
 pub mod rules;
+pub mod transactions;
 mod verdict;
 mod visible;
 

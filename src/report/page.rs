@@ -44,6 +44,9 @@ pub(super) enum Ink {
     Advised,
     Good,
     Command,
+    /// Lines of a difference.
+    Added,
+    Removed,
 }
 
 impl Ink {
@@ -58,6 +61,8 @@ impl Ink {
             Self::Advised => colour(AnsiColor::Yellow).bold(),
             Self::Good => colour(AnsiColor::Green).bold(),
             Self::Command => colour(AnsiColor::Cyan),
+            Self::Added => colour(AnsiColor::Green),
+            Self::Removed => colour(AnsiColor::Red),
         }
     }
 }

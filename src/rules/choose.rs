@@ -125,6 +125,12 @@ impl Chosen {
             .filter(|step| concerns(&step.rule, self.platform.tee) != Some(false))
             .fold(Needs::NONE, |needs, step| needs.and(step.rule.reads()))
     }
+
+    /// What must be read besides, to plan the fixes of the shown ones.
+    pub fn fixes_need(&self) -> Needs {
+        let shown = self.steps.iter().filter(|step| step.shown);
+        shown.fold(Needs::OS, |needs, step| needs.and(step.rule.fixes_read()))
+    }
 }
 
 /// Whether a rule is about hosts of a TEE; `None` where the TEE would decide and is not known.

@@ -19,7 +19,27 @@ impl Wanted {
     }
 }
 
+/// What rules ask of the kubelet.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ask {
+    pub pod_resources_get: bool,
+    pub runtime_class_in_image_cri: bool,
+    pub timeout_at_least: Option<crate::format::duration::GoDuration>,
+    pub drop_refused_gates: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Files;
+
 /// The files that change; none where all is so already.
-pub fn changes(_wanted: &Wanted) -> Result<Vec<FileChange>, Refused> {
+pub(super) fn changes(
+    _kubelet: &crate::facts::kubelet::Kubelet,
+    _files: &Files,
+    _ask: &Ask,
+) -> Result<Vec<FileChange>, Refused> {
     Ok(Vec::new())
+}
+
+pub(super) fn unit(_kubelet: &crate::facts::kubelet::Kubelet) -> Result<String, Refused> {
+    Ok("kubelet.service".to_owned())
 }

@@ -1,0 +1,202 @@
+//! `fix`: judge, plan, show, ask, change, judge again; undo what did not do what it should.
+
+use super::judgement::{Judgement, judgement};
+use super::site::{Site, begin};
+use super::{CommandError, host, output, rule_set};
+use crate::apply::{Verification, apply};
+use crate::cli;
+use crate::exit::Exit;
+use crate::host::Terminal;
+use crate::plan::{Digest, Fate, Plan, Proposal, propose, sources};
+use crate::report::human::Look;
+use crate::report::plan::{self as show, Setting};
+use crate::report::{HostOrigin, Report, RuleResult, Status, Verdict, transactions};
+use crate::rules::{Catalogue, Chosen, Resolution, RuleSet, Severity};
+
+pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, CommandError> {
+    let rules = rule_set::load(&Catalogue::built_in(), &arguments.selection.rules)?;
+    let wanted_plan = arguments.plan.as_deref().map(digest).transpose()?;
+    // A wrong assumption is told before anything is looked at.
+    host::assumptions(&arguments.assume)?;
+    let site = Site::open(arguments.root.as_deref())?;
+    let fix = Fix { arguments, rules: &rules, site: &site };
+    let look =
+        Look { colour: terminal.colour, width: terminal.width.into(), verbose: arguments.dry_run };
+
+    // A dry run needs no right to write, and waits for nobody.
+    let held = if arguments.dry_run { None } else { Some(begin(&site)?) };
+    if let Some((lock, _)) = &held {
+        let recovered = site.recover(lock)?;
+        output::write(|out| super::recover::render(&recovered, look, out))?;
+        site.settle_sentinel()?;
+    }
+    let judged = fix.judge()?;
+    let (proposal, left_to_run) = fix.propose(&judged);
+    let tree = match &judged.report.header.origin {
+        HostOrigin::Directory(path) => Some(path.as_str()),
+        HostOrigin::Live | HostOrigin::Capture(_) => None,
+    };
+    let setting = Setting {
+        host: &judged.report.header.host,
+        tree,
+        left_to_run: &left_to_run,
+        kubelet_says: None,
+    };
+    output::write(|out| show::render(&judged.report, &proposal, &setting, look, out))?;
+
+    let found = proposal.plan.digest();
+    if wanted_plan.is_some_and(|wanted| wanted != found) {
+        return Err(CommandError::OtherPlan);
+    }
+    let Some((lock, interrupt)) = held.filter(|_| !proposal.plan.is_empty()) else {
+        return Ok(fix.left(&judged.report, &proposal));
+    };
+    if !arguments.yes && !confirmed("Change this host?")? {
+        return Ok(Exit::Refused);
+    }
+    let applied =
+        apply(&site.tree, &lock, &site.occasion, &interrupt, &proposal.plan, found, &mut || {
+            fix.verify(&judged.report, &proposal)
+        })?;
+    site.settle_sentinel()?;
+    let after = fix.judge()?;
+    let exit = fix.left(&after.report, &fix.propose(&after).0);
+    output::write(|out| transactions::applied(&applied, &after.report, look, out))?;
+    Ok(if applied.pending.is_some() && exit == Exit::Ready { Exit::RebootRequired } else { exit })
+}
+
+/// Asks a person, who must be there.
+pub(super) fn confirmed(question: &str) -> Result<bool, CommandError> {
+    Terminal::confirms(question).ok_or_else(|| {
+        CommandError::Usage("nobody is there to be asked: give --yes, or --dry-run".to_owned())
+    })
+}
+
+fn digest(text: &str) -> Result<Digest, CommandError> {
+    Digest::parse(text).ok_or_else(|| {
+        CommandError::Usage(format!("--plan {text}: a plan's hash has 64 hexadecimal digits"))
+    })
+}
+
+/// One run of the command.
+struct Fix<'a> {
+    arguments: &'a cli::Fix,
+    rules: &'a RuleSet,
+    site: &'a Site,
+}
+
+impl Fix<'_> {
+    fn judge(&self) -> Result<Judgement, CommandError> {
+        let assumed = host::assumptions(&self.arguments.assume)?;
+        let selection = &self.arguments.selection;
+        judgement(&self.site.opened, self.rules, selection, assumed, Chosen::fixes_need)
+    }
+
+    /// The plan, and the commands that are left to be run elsewhere.
+    fn propose(&self, judged: &Judgement) -> (Proposal, Vec<String>) {
+        let sources = sources::read(&self.site.opened.root, &judged.facts);
+        let proposal = propose(&judged.report, &judged.facts, &sources, self.arguments.r#unsafe);
+        if !self.site.is_offline() {
+            return (proposal, Vec::new());
+        }
+        let (plan, left) = proposal.plan.files_only();
+        (Proposal { plan, ..proposal }, left)
+    }
+
+    /// What is so when nothing more is changed.
+    fn left(&self, report: &Report, proposal: &Proposal) -> Exit {
+        let required = report.with(Severity::Required, Status::Fail);
+        let fate = |result: &RuleResult| {
+            proposal.fates.iter().find(|(rule, _)| rule.id == result.rule.id).map(|it| &it.1)
+        };
+        let waits = |result: &RuleResult| {
+            fate(result) == Some(&Fate::InPlace)
+                || result.rule.resolved_by == Some(Resolution::Reboot)
+        };
+        let mut failed = required.peekable();
+        if failed.peek().is_none() {
+            return match report.verdict {
+                Verdict::RebootRequired => Exit::RebootRequired,
+                _ => Exit::Ready,
+            };
+        }
+        if failed.all(waits) && !self.site.is_offline() {
+            Exit::RebootRequired
+        } else {
+            Exit::NotReady
+        }
+    }
+
+    /// Judges the host again: what was planned for must hold, as far as it can before a reboot, nothing
+    /// may be left to be planned, and nothing that was right may be wrong.
+    fn verify(&self, before: &Report, proposal: &Proposal) -> Verification {
+        let after = match self.judge() {
+            Ok(after) => after,
+            Err(error) => return Verification::Failed { why: error.to_string() },
+        };
+        let (again, left) = self.propose(&after);
+        verdict(before, proposal, &after.report, &again, !left.is_empty())
+    }
+}
+
+/// What judging again says of a plan that was carried out. `commands_left` where the tree is not the
+/// running machine, so that what only a program brings about is still to come.
+fn verdict(
+    before: &Report,
+    proposal: &Proposal,
+    after: &Report,
+    again: &Proposal,
+    commands_left: bool,
+) -> Verification {
+    let failed = |why: String| Verification::Failed { why };
+    if let Some(step) = again.plan.steps.iter().find(|step| of_plan(&proposal.plan, &step.rules)) {
+        let rules: Vec<&str> = step.rules.iter().map(|rule| &**rule).collect();
+        return failed(format!("there is still something to change for {}", rules.join(", ")));
+    }
+    let mut waits = false;
+    for (rule, _) in proposal.fates.iter().filter(|(_, fate)| *fate == Fate::Planned) {
+        let Some(result) = after.results.iter().find(|result| result.rule.id == rule.id) else {
+            continue;
+        };
+        match result.status {
+            Status::Pass | Status::NotApplicable => {}
+            // Nothing is left to change for it, so only a boot can show it.
+            Status::Fail if reboots(&proposal.plan, &rule.id) || commands_left => waits = true,
+            Status::Blocked
+                if commands_left
+                    || result.blocked_by.iter().all(|root| {
+                        root.resolved_by == Some(Resolution::Reboot)
+                            || reboots(&proposal.plan, &root.id)
+                    }) =>
+            {
+                waits = true;
+            }
+            status => return failed(format!("{} is {status} afterwards", rule.id)),
+        }
+    }
+    let was = |id: &str, status| {
+        before.results.iter().any(|result| &*result.rule.id == id && result.status == status)
+    };
+    let worse = after.results.iter().find(|result| {
+        result.rule.severity == Severity::Required
+            && matches!(result.status, Status::Fail | Status::Unknown)
+            && was(&result.rule.id, Status::Pass)
+            && result.rule.resolved_by != Some(Resolution::Reboot)
+            && !commands_left
+    });
+    match worse {
+        Some(result) => failed(format!("{} passed before, and does not now", result.rule.id)),
+        None if waits => Verification::AwaitsReboot,
+        None => Verification::Holds,
+    }
+}
+
+fn of_plan(plan: &Plan, rules: &[Box<str>]) -> bool {
+    plan.steps.iter().any(|step| step.rules.iter().any(|rule| rules.contains(rule)))
+}
+
+/// Whether the steps for a rule take effect with a reboot.
+fn reboots(plan: &Plan, rule: &str) -> bool {
+    let steps = plan.steps.iter().filter(|step| step.rules.iter().any(|each| &**each == rule));
+    Plan { steps: steps.cloned().collect() }.needs_reboot()
+}

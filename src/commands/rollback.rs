@@ -1,0 +1,35 @@
+//! `rollback`: takes back what a fix changed, file by file, and refuses where somebody changed it since.
+
+use super::fix::confirmed;
+use super::site::{Site, begin};
+use super::{CommandError, output, recover};
+use crate::apply::{State, history, rollback};
+use crate::cli;
+use crate::exit::Exit;
+use crate::host::Terminal;
+use crate::report::human::Look;
+use crate::report::transactions as show;
+
+pub(super) fn run(arguments: &cli::Rollback, terminal: Terminal) -> Result<Exit, CommandError> {
+    let site = Site::open(arguments.root.as_deref())?;
+    let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: false };
+    let (lock, _interrupt) = begin(&site)?;
+    let recovered = site.recover(&lock)?;
+    output::write(|out| recover::render(&recovered, look, out))?;
+    let entries = history(&site.tree)?;
+    let entry = entries.iter().rev().find(|entry| match arguments.number {
+        Some(number) => entry.number == number,
+        None => !matches!(entry.state, State::RolledBack { .. }),
+    });
+    if let Some(entry) = entry {
+        output::write(|out| show::history(std::slice::from_ref(entry), look, out))?;
+    }
+    if entry.is_some() && !arguments.yes && !confirmed("Take this back?")? {
+        return Ok(Exit::Refused);
+    }
+    let number = entry.map(|entry| entry.number).or(arguments.number);
+    let rolled_back = rollback(&site.tree, &lock, &site.occasion, number)?;
+    site.settle_sentinel()?;
+    output::write(|out| show::rolled_back(&rolled_back, look, out))?;
+    Ok(if rolled_back.reboot && !site.is_offline() { Exit::RebootRequired } else { Exit::Ready })
+}

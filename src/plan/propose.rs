@@ -1,0 +1,238 @@
+//! From a report to a plan: which fixes of which rules, in which order, and why not the others. Pure.
+
+use std::sync::Arc;
+
+use super::kubelet::Ask;
+use super::sources::Sources;
+use super::{
+    Action, ArgumentChange, FileChange, Plan, Refusal, Refused, Step, StepKind, boot, kubelet,
+    modules,
+};
+use crate::facts::{Facts, Reading, Value};
+use crate::report::{Report, RuleResult, Status};
+use crate::rules::{Edit, Fix, KubeletGate, Rule, Safety, holds, is_plain_argument};
+
+/// What is done about each failure, and the plan that does it.
+#[derive(Debug)]
+pub struct Proposal {
+    pub plan: Plan,
+    /// One for each rule that failed, in the report's order.
+    pub fates: Vec<(Arc<Rule>, Fate)>,
+}
+
+/// What becomes of one failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Steps of the plan see to it.
+    Planned,
+    /// All that `fix` could write is written; it takes effect at a reboot.
+    InPlace,
+    /// A fix is there, but may stop something that works; it takes `--unsafe`.
+    Withheld,
+    /// It was refused here.
+    Refused(Refusal),
+    /// There is only advice.
+    Manual,
+}
+
+/// Plans the fixes of all rules that failed. Of a rule that is unknown or was not judged nothing is known
+/// that could be mended.
+pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: bool) -> Proposal {
+    let mut wishes = Wishes::default();
+    let mut fates: Vec<(Arc<Rule>, Option<Fate>)> = Vec::new();
+    for result in report.results.iter().filter(|result| result.status == Status::Fail) {
+        let rule = &result.rule;
+        let fate = match chosen(result, facts) {
+            None => Some(Fate::Manual),
+            Some(fix) if fix.safety == Safety::Unsafe && !allow_unsafe => Some(Fate::Withheld),
+            Some(fix) => wishes.add(rule, fix, facts).err().map(|why| Fate::Refused(why.into())),
+        };
+        fates.push((Arc::clone(rule), fate));
+    }
+    let mut plan = Plan::default();
+    let outcomes = [
+        (&wishes.boot_rules, wishes.boot_steps(facts, sources)),
+        (&wishes.module_rules, wishes.module_steps(sources)),
+        (&wishes.kubelet_rules, wishes.kubelet_steps(facts, sources)),
+    ];
+    for (rules, outcome) in outcomes {
+        let fate = match outcome {
+            Err(refusal) => Fate::Refused(refusal),
+            Ok(kinds) if kinds.is_empty() => Fate::InPlace,
+            Ok(kinds) => {
+                plan.steps
+                    .extend(kinds.into_iter().map(|kind| Step { rules: rules.clone(), kind }));
+                Fate::Planned
+            }
+        };
+        for (rule, slot) in &mut fates {
+            if slot.is_none() && rules.contains(&rule.id) {
+                *slot = Some(fate.clone());
+            }
+        }
+    }
+    let fates = fates.into_iter().map(|(rule, fate)| (rule, fate.unwrap_or(Fate::Manual)));
+    Proposal { plan, fates: fates.collect() }
+}
+
+fn chosen<'r>(result: &'r RuleResult, facts: &Facts) -> Option<&'r Fix> {
+    result.rule.fixes.iter().find(|fix| holds(&result.rule, &fix.when, facts))
+}
+
+/// What all rules together ask for, by what has to change for it.
+#[derive(Debug, Default)]
+struct Wishes {
+    arguments: ArgumentChange,
+    generate: bool,
+    boot_rules: Vec<Box<str>>,
+    deny: Vec<String>,
+    load: Vec<String>,
+    module_rules: Vec<Box<str>>,
+    kubelet: Ask,
+    restart: bool,
+    kubelet_rules: Vec<Box<str>>,
+}
+
+impl Wishes {
+    /// Takes all edits of a fix, or none of them.
+    fn add(&mut self, rule: &Rule, fix: &Fix, facts: &Facts) -> Result<(), Refused> {
+        let mut removals = Vec::new();
+        for edit in &fix.edits {
+            if let Edit::RemoveKernelArguments(fact) = edit {
+                removals.extend(listed(fact.name(), facts)?);
+            }
+        }
+        for edit in &fix.edits {
+            let rules = match edit {
+                Edit::AddKernelArgument(argument) => {
+                    push(&mut self.arguments.add, argument);
+                    &mut self.boot_rules
+                }
+                Edit::RemoveKernelArgument(argument) => {
+                    push(&mut self.arguments.remove, argument);
+                    &mut self.boot_rules
+                }
+                Edit::RemoveKernelArguments(_) => {
+                    removals.iter().for_each(|argument| push(&mut self.arguments.remove, argument));
+                    &mut self.boot_rules
+                }
+                Edit::GenerateBootMenu => {
+                    self.generate = true;
+                    &mut self.boot_rules
+                }
+                Edit::EnableKubeletGate(KubeletGate::PodResourcesGet) => {
+                    self.kubelet.pod_resources_get = true;
+                    &mut self.kubelet_rules
+                }
+                Edit::EnableKubeletGate(KubeletGate::RuntimeClassInImageCriApi) => {
+                    self.kubelet.runtime_class_in_image_cri = true;
+                    &mut self.kubelet_rules
+                }
+                Edit::DropRefusedKubeletGates => {
+                    self.kubelet.drop_refused_gates = true;
+                    &mut self.kubelet_rules
+                }
+                Edit::RaiseKubeletTimeout(duration) => {
+                    let longest =
+                        self.kubelet.timeout_at_least.map_or(*duration, |it| it.max(*duration));
+                    self.kubelet.timeout_at_least = Some(longest);
+                    &mut self.kubelet_rules
+                }
+                Edit::RestartKubelet => {
+                    self.restart = true;
+                    &mut self.kubelet_rules
+                }
+                Edit::DenyModules(modules) => {
+                    modules.iter().for_each(|module| push(&mut self.deny, module));
+                    &mut self.module_rules
+                }
+                Edit::LoadModules(modules) => {
+                    modules.iter().for_each(|module| push(&mut self.load, module));
+                    &mut self.module_rules
+                }
+            };
+            if !rules.contains(&rule.id) {
+                rules.push(rule.id.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn boot_steps(&self, facts: &Facts, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+        if self.boot_rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let both = self.arguments.add.iter().find(|it| self.arguments.remove.contains(it));
+        if let Some(argument) = both {
+            let why = format!("one rule wants {argument}, and another wants it gone");
+            return Err(Refused { path: "/proc/cmdline".to_owned(), line: None, why }.into());
+        }
+        let Some(config) = &facts.boot_config else { return Ok(Vec::new()) };
+        boot::steps(&sources.boot, config, &self.arguments, self.generate)
+    }
+
+    fn module_steps(&self, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+        let denied = existing(modules::DENYLIST, &sources.denylist)
+            .and_then(|text| some(&self.deny, |names| modules::deny(text, names)))?;
+        let loaded = existing(modules::LOADED, &sources.loaded)
+            .and_then(|text| some(&self.load, |names| modules::load(text, names)))?;
+        let rebuild = denied.is_some();
+        let mut steps: Vec<StepKind> =
+            [denied, loaded].into_iter().flatten().map(StepKind::Write).collect();
+        if rebuild && let Some(tool) = sources.initramfs {
+            steps.push(StepKind::Act(Action::RebuildInitramfs(tool)));
+        }
+        Ok(steps)
+    }
+
+    fn kubelet_steps(&self, facts: &Facts, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+        let Some(found) = facts.kubelet.as_ref().filter(|_| !self.kubelet_rules.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let files = kubelet::changes(found, &sources.kubelet, &self.kubelet)?;
+        if files.is_empty() && !self.restart {
+            return Ok(Vec::new());
+        }
+        let unit = kubelet::unit(found)?;
+        let restart = StepKind::Act(Action::RestartKubelet { unit });
+        Ok(files.into_iter().map(StepKind::Write).chain([restart]).collect())
+    }
+}
+
+fn some(
+    names: &[String],
+    edit: impl FnOnce(&[String]) -> Result<Option<FileChange>, Refused>,
+) -> Result<Option<FileChange>, Refused> {
+    if names.is_empty() { Ok(None) } else { edit(names) }
+}
+
+fn existing<'s>(path: &str, reading: &'s Reading<Vec<u8>>) -> Result<Option<&'s [u8]>, Refused> {
+    match reading {
+        Reading::Known(bytes) => Ok(Some(bytes)),
+        Reading::Absent => Ok(None),
+        Reading::Unreadable(cause) => {
+            Err(Refused { path: path.to_owned(), line: cause.line(), why: cause.to_string() })
+        }
+    }
+}
+
+/// The arguments that a fact lists.
+fn listed(name: &str, facts: &Facts) -> Result<Vec<String>, Refused> {
+    let refused = |why: String| Refused { path: "/proc/cmdline".to_owned(), line: None, why };
+    let evidence = crate::facts::catalogue::fact(name).map(|fact| (fact.read)(facts));
+    let members = match evidence.map(|evidence| evidence.reading) {
+        Some(Reading::Known(Value::Set(members))) => members,
+        Some(Reading::Unreadable(cause)) => return Err(refused(cause.to_string())),
+        _ => return Ok(Vec::new()),
+    };
+    match members.iter().find(|argument| !is_plain_argument(argument)) {
+        Some(strange) => Err(refused(format!("{strange} is no plain argument"))),
+        None => Ok(members.into_iter().collect()),
+    }
+}
+
+fn push(list: &mut Vec<String>, text: &str) {
+    if !list.iter().any(|each| each == text) {
+        list.push(text.to_owned());
+    }
+}

@@ -1,0 +1,97 @@
+//! What has to be read besides the facts to plan edits: the bytes of the files that would change, and
+//! which tools a host has. It reads, and decides nothing.
+
+use crate::facts::boot_config::{BootConfig, Loader, grub_defaults};
+use crate::facts::{Cause, Facts, Reading};
+use crate::host::{DEFAULT_CAP, Root};
+
+use super::InitramfsTool;
+use super::grub::Defaults;
+use super::kubelet;
+use super::modules::{DENYLIST, LOADED};
+
+/// The texts and tools of one host.
+#[derive(Debug)]
+pub struct Sources {
+    pub boot: Boot,
+    pub denylist: Reading<Vec<u8>>,
+    pub loaded: Reading<Vec<u8>>,
+    pub initramfs: Option<InitramfsTool>,
+    pub kubelet: kubelet::Files,
+}
+
+/// What keeps the kernel's arguments.
+#[derive(Debug)]
+pub struct Boot {
+    pub loader: Reading<Loader>,
+    /// The distribution by its id in os-release; empty where it is not known.
+    pub os_id: String,
+    pub defaults: Reading<Defaults>,
+    /// The program that generates the boot menu, where there is one.
+    pub generator: Option<&'static str>,
+    /// Where the menu stands; `None` where there is none yet.
+    pub menu: Option<&'static str>,
+    pub has_grubby: bool,
+}
+
+/// Reads what the plan of this host may need.
+pub fn read(root: &Root, facts: &Facts) -> Sources {
+    Sources {
+        boot: boot(root, facts),
+        denylist: root.read(DENYLIST, DEFAULT_CAP),
+        loaded: root.read(LOADED, DEFAULT_CAP),
+        initramfs: initramfs(root),
+        kubelet: kubelet::Files::default(),
+    }
+}
+
+fn boot(root: &Root, facts: &Facts) -> Boot {
+    let release = facts.os.as_ref().and_then(|os| os.release.known());
+    let os_id = release.and_then(|release| release.id.clone()).unwrap_or_default();
+    let Some(config) = &facts.boot_config else {
+        let cause = Cause::NotGathered;
+        return Boot {
+            loader: Reading::Unreadable(cause.clone()),
+            os_id,
+            defaults: Reading::Unreadable(cause),
+            generator: None,
+            menu: None,
+            has_grubby: false,
+        };
+    };
+    let (files, dialect) = grub_defaults(root, config.reads_drop_ins);
+    let drop_ins = config.reads_drop_ins;
+    Boot {
+        loader: config.loader.clone(),
+        os_id,
+        defaults: files.map(|files| Defaults { files, drop_ins, dialect }),
+        generator: generator(root),
+        menu: menu(root, config),
+        has_grubby: is_program(root, "grubby"),
+    }
+}
+
+fn menu(root: &Root, config: &BootConfig) -> Option<&'static str> {
+    root.stat(config.menu_path).known().map(|_| config.menu_path)
+}
+
+fn generator(root: &Root) -> Option<&'static str> {
+    ["grub-mkconfig", "grub2-mkconfig"].into_iter().find(|name| is_program(root, name))
+}
+
+/// Each distribution has one of these, and only one.
+fn initramfs(root: &Root) -> Option<InitramfsTool> {
+    [
+        ("update-initramfs", InitramfsTool::UpdateInitramfs),
+        ("dracut", InitramfsTool::Dracut),
+        ("mkinitcpio", InitramfsTool::Mkinitcpio),
+    ]
+    .into_iter()
+    .find_map(|(name, tool)| is_program(root, name).then_some(tool))
+}
+
+fn is_program(root: &Root, name: &str) -> bool {
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        .into_iter()
+        .any(|directory| root.stat(&format!("{directory}/{name}")).known().is_some())
+}

@@ -1,0 +1,178 @@
+//! A plan for a person: what is done about each failure, every change as a unified difference, and what
+//! follows from it.
+
+use std::io::{self, Write};
+
+use similar::{ChangeTag, TextDiff};
+
+use super::page::{Ink, Look, Margin, Page};
+use super::{Report, RuleResult};
+use crate::plan::{Action, Fate, FileChange, Plan, Proposal, StepKind};
+
+const BODY: Margin = Margin { indent: 4, label: 10 };
+
+/// What is shown besides the proposal.
+#[derive(Debug, Default)]
+pub struct Setting<'a> {
+    /// What the host calls itself.
+    pub host: &'a str,
+    /// The tree, where it is not the running machine.
+    pub tree: Option<&'a str>,
+    /// Commands that are left to be run on the machine itself.
+    pub left_to_run: &'a [String],
+    /// What the host's own kubelet said of its new configuration.
+    pub kubelet_says: Option<&'a str>,
+}
+
+/// Writes the whole plan.
+pub fn render(
+    report: &Report,
+    proposal: &Proposal,
+    setting: &Setting<'_>,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut page = Page::new(out, look);
+    let place = setting.tree.map_or(String::new(), |tree| format!(" in {tree}"));
+    page.wrapped(0, 2, &[(Ink::Strong, setting.host), (Ink::Plain, &place)])?;
+    for (number, step) in (1..).zip(&proposal.plan.steps) {
+        page.blank()?;
+        let rules: Vec<&str> = step.rules.iter().map(|rule| &**rule).collect();
+        let (verb, what) = words(&step.kind);
+        page.wrapped(
+            0,
+            3,
+            &[
+                (Ink::Faint, &format!("{number}. ")),
+                (Ink::Strong, verb),
+                (Ink::Plain, &format!(" {what}")),
+                (Ink::Faint, &format!("  for {}", rules.join(", "))),
+            ],
+        )?;
+        if let StepKind::Write(change) = &step.kind {
+            difference(&mut page, change)?;
+        }
+    }
+    others(&mut page, report, proposal)?;
+    page.blank()?;
+    effects(&mut page, &proposal.plan, setting)
+}
+
+fn words(kind: &StepKind) -> (&'static str, String) {
+    match kind {
+        StepKind::Write(change) => match (&change.before, &change.after) {
+            (None, _) => ("create", change.path.clone()),
+            (Some(_), Some(_)) => ("change", change.path.clone()),
+            (Some(_), None) => ("remove", change.path.clone()),
+        },
+        StepKind::Act(Action::GenerateBootMenu(menu)) => (
+            "generate",
+            format!(
+                "{} with {}: beside it, compared with the old one, then swapped in",
+                menu.target, menu.generator
+            ),
+        ),
+        StepKind::Act(action @ Action::UpdateLoaderEntries(_)) => {
+            ("update", format!("the loader entries: {}", action.command()))
+        }
+        StepKind::Act(action @ Action::RebuildInitramfs(_)) => {
+            ("rebuild", format!("the initramfs of every kernel: {}", action.command()))
+        }
+        StepKind::Act(Action::RestartKubelet { unit }) => {
+            ("restart", format!("{unit}, and watch it until it is sure to stay up"))
+        }
+    }
+}
+
+/// The lines that change, with three around them. Bytes that are no text are shown as they can be.
+fn difference(page: &mut Page<'_>, change: &FileChange) -> io::Result<()> {
+    let text = |bytes: &Option<Vec<u8>>| {
+        String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned()
+    };
+    let (before, after) = (text(&change.before), text(&change.after));
+    let name = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or("/dev/null", |_| &change.path);
+    page.verbatim(3, &[(Ink::Removed, &format!("--- {}", name(&change.before)))])?;
+    page.verbatim(3, &[(Ink::Added, &format!("+++ {}", name(&change.after)))])?;
+    let diff = TextDiff::from_lines(&before, &after);
+    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+        page.verbatim(3, &[(Ink::Faint, &hunk.header().to_string())])?;
+        for line in hunk.iter_changes() {
+            let (ink, sign) = match line.tag() {
+                ChangeTag::Equal => (Ink::Plain, ' '),
+                ChangeTag::Delete => (Ink::Removed, '-'),
+                ChangeTag::Insert => (Ink::Added, '+'),
+            };
+            let value = line.value();
+            page.verbatim(3, &[(ink, &format!("{sign}{}", value.trim_end_matches('\n')))])?;
+            if line.missing_newline() {
+                page.verbatim(3, &[(Ink::Faint, "\\ No newline at end of file")])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The failures that the plan does nothing about, and why.
+fn others(page: &mut Page<'_>, report: &Report, proposal: &Proposal) -> io::Result<()> {
+    for (rule, fate) in &proposal.fates {
+        let (ink, word, why) = match fate {
+            Fate::Planned => continue,
+            Fate::InPlace => (Ink::Advised, "DONE", "is written, and takes effect at a reboot"),
+            Fate::Withheld => (Ink::Advised, "UNSAFE", "has a fix that takes --unsafe"),
+            Fate::Refused(_) => (Ink::Bad, "REFUSED", "cannot be mended here"),
+            Fate::Manual => (Ink::Command, "MANUAL", "needs a person"),
+        };
+        page.blank()?;
+        page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &format!(" {why}"))])?;
+        if let Fate::Refused(refusal) = fate {
+            page.labelled(BODY, "because", &refusal.why.to_string())?;
+            commands(page, refusal.instead.iter().map(String::as_str))?;
+        }
+        if *fate == Fate::Manual || matches!(fate, Fate::Refused(it) if it.instead.is_empty()) {
+            let result = report.results.iter().find(|result| result.rule.id == rule.id);
+            result.map_or(Ok(()), |result| advice(page, result))?;
+        }
+    }
+    Ok(())
+}
+
+fn advice(page: &mut Page<'_>, result: &RuleResult) -> io::Result<()> {
+    for advice in result.advice() {
+        page.labelled(BODY, "do", &advice.text)?;
+        commands(page, advice.command.iter().flat_map(|command| command.trim().lines()))?;
+    }
+    Ok(())
+}
+
+fn commands<'c>(page: &mut Page<'_>, lines: impl Iterator<Item = &'c str>) -> io::Result<()> {
+    let indent = BODY.indent + BODY.label;
+    lines
+        .into_iter()
+        .try_for_each(|line| page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)]))
+}
+
+fn effects(page: &mut Page<'_>, plan: &Plan, setting: &Setting<'_>) -> io::Result<()> {
+    if plan.is_empty() && setting.left_to_run.is_empty() {
+        return page.wrapped(0, 2, &[(Ink::Strong, "Nothing to do"), (Ink::Plain, " here.")]);
+    }
+    if let Some(said) = setting.kubelet_says {
+        page.wrapped(0, 2, &[(Ink::Plain, &format!("The host's own kubelet: {said}."))])?;
+    }
+    if plan.restarts_kubelet() {
+        let text =
+            "The kubelet restarts; pods keep running, and it is put back if it does not stay up.";
+        page.wrapped(0, 2, &[(Ink::Plain, text)])?;
+    }
+    if plan.needs_reboot() {
+        let text = "A reboot is needed, and is not done here.";
+        page.wrapped(0, 2, &[(Ink::Advised, text)])?;
+    }
+    if !setting.left_to_run.is_empty() {
+        page.wrapped(0, 2, &[(Ink::Advised, "Left to be run on the machine itself:")])?;
+        commands(page, setting.left_to_run.iter().map(String::as_str))?;
+    }
+    if plan.is_empty() {
+        return Ok(());
+    }
+    page.wrapped(0, 2, &[(Ink::Faint, "plan "), (Ink::Plain, &plan.digest().to_string())])
+}

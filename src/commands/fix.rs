@@ -1,7 +1,7 @@
 //! `fix`: judge, plan, show, ask, change, judge again; undo what did not do what it should.
 
 use super::judgement::{Judgement, judgement};
-use super::site::{Site, begin};
+use super::site::Site;
 use super::{CommandError, host, output, rule_set};
 use crate::apply::{Verification, apply};
 use crate::cli;
@@ -24,11 +24,11 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         Look { colour: terminal.colour, width: terminal.width.into(), verbose: arguments.dry_run };
 
     // A dry run needs no right to write, and waits for nobody.
-    let held = if arguments.dry_run { None } else { Some(begin(&site)?) };
-    if let Some((lock, _)) = &held {
-        let recovered = site.recover(lock)?;
-        output::write(|out| super::recover::render(&recovered, look, out))?;
-        site.settle_sentinel()?;
+    let held = if arguments.dry_run { None } else { Some(site.hold()?) };
+    if let Some(hold) = &held {
+        let recovered = site.recover(hold)?;
+        output::write(|out| transactions::recovered(&recovered, look, out))?;
+        site.settle_sentinel(hold)?;
     }
     let judged = fix.judge()?;
     let (proposal, left_to_run) = fix.propose(&judged);
@@ -48,17 +48,22 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
     if wanted_plan.is_some_and(|wanted| wanted != found) {
         return Err(CommandError::OtherPlan);
     }
-    let Some((lock, interrupt)) = held.filter(|_| !proposal.plan.is_empty()) else {
+    let Some(hold) = held.filter(|_| !proposal.plan.is_empty()) else {
         return Ok(fix.left(&judged.report, &proposal));
     };
     if !arguments.yes && !confirmed("Change this host?")? {
         return Ok(Exit::Refused);
     }
-    let applied =
-        apply(&site.tree, &lock, &site.occasion, &interrupt, &proposal.plan, found, &mut || {
-            fix.verify(&judged.report, &proposal)
-        })?;
-    site.settle_sentinel()?;
+    let applied = apply(
+        &hold.tree,
+        &hold.lock,
+        &site.occasion,
+        &hold.interrupt,
+        &proposal.plan,
+        found,
+        &mut || fix.verify(&judged.report, &proposal),
+    )?;
+    site.settle_sentinel(&hold)?;
     let after = fix.judge()?;
     let exit = fix.left(&after.report, &fix.propose(&after).0);
     output::write(|out| transactions::applied(&applied, &after.report, look, out))?;
@@ -82,7 +87,7 @@ fn digest(text: &str) -> Result<Digest, CommandError> {
 struct Fix<'a> {
     arguments: &'a cli::Fix,
     rules: &'a RuleSet,
-    site: &'a Site,
+    site: &'a Site<'a>,
 }
 
 impl Fix<'_> {

@@ -1,7 +1,8 @@
 //! `history`: what fixes have changed on this host, and what became of it. It reads only.
 
+use super::site::tree;
 use super::{CommandError, output};
-use crate::apply::{Tree, history};
+use crate::apply::history;
 use crate::cli;
 use crate::exit::Exit;
 use crate::host::Terminal;
@@ -9,10 +10,7 @@ use crate::report::human::Look;
 use crate::report::transactions as show;
 
 pub(super) fn run(arguments: &cli::History, terminal: Terminal) -> Result<Exit, CommandError> {
-    let tree = match arguments.root.as_deref() {
-        Some(path) => Tree::directory(path)?,
-        None => Tree::live()?,
-    };
+    let tree = tree(arguments.root.as_deref())?;
     let entries = history(&tree)?;
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: true };
     output::write(|out| match arguments.format {

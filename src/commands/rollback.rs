@@ -1,8 +1,8 @@
 //! `rollback`: takes back what a fix changed, file by file, and refuses where somebody changed it since.
 
 use super::fix::confirmed;
-use super::site::{Site, begin};
-use super::{CommandError, output, recover};
+use super::site::Site;
+use super::{CommandError, output};
 use crate::apply::{State, history, rollback};
 use crate::cli;
 use crate::exit::Exit;
@@ -13,10 +13,10 @@ use crate::report::transactions as show;
 pub(super) fn run(arguments: &cli::Rollback, terminal: Terminal) -> Result<Exit, CommandError> {
     let site = Site::open(arguments.root.as_deref())?;
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: false };
-    let (lock, _interrupt) = begin(&site)?;
-    let recovered = site.recover(&lock)?;
-    output::write(|out| recover::render(&recovered, look, out))?;
-    let entries = history(&site.tree)?;
+    let hold = site.hold()?;
+    let recovered = site.recover(&hold)?;
+    output::write(|out| show::recovered(&recovered, look, out))?;
+    let entries = history(&hold.tree)?;
     let entry = entries.iter().rev().find(|entry| match arguments.number {
         Some(number) => entry.number == number,
         None => !matches!(entry.state, State::RolledBack { .. }),
@@ -28,8 +28,8 @@ pub(super) fn run(arguments: &cli::Rollback, terminal: Terminal) -> Result<Exit,
         return Ok(Exit::Refused);
     }
     let number = entry.map(|entry| entry.number).or(arguments.number);
-    let rolled_back = rollback(&site.tree, &lock, &site.occasion, number)?;
-    site.settle_sentinel()?;
+    let rolled_back = rollback(&hold.tree, &hold.lock, &site.occasion, number)?;
+    site.settle_sentinel(&hold)?;
     output::write(|out| show::rolled_back(&rolled_back, look, out))?;
     Ok(if rolled_back.reboot && !site.is_offline() { Exit::RebootRequired } else { Exit::Ready })
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::{CommandError, host};
-use crate::apply::{Boot, Interrupt, Lock, Occasion, Recovered, Tree, recover, sentinel};
+use crate::apply::{
+    Boot, Interrupt, Lock, Occasion, Recovered, State, Tree, TreeError, history, recover, sentinel,
+};
 use crate::facts::{Assumptions, Needs, gather};
 use crate::format::cmdline::Cmdline;
 use crate::host::{Reading, now};
@@ -12,26 +14,42 @@ use crate::plan::why_ineffective;
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const CMDLINE: &str = "/proc/cmdline";
 
-/// A host that is open for reading and for writing.
-pub(super) struct Site {
+/// A host that is open for reading, and may be changed.
+pub(super) struct Site<'a> {
     pub(super) opened: host::Opened,
-    pub(super) tree: Tree,
     pub(super) occasion: Occasion,
+    root: Option<&'a Path>,
 }
 
-impl Site {
+/// The right to change it, which nobody else has meanwhile.
+pub(super) struct Hold {
+    pub(super) tree: Tree,
+    pub(super) lock: Lock,
+    pub(super) interrupt: Interrupt,
+}
+
+/// The tree of the running machine, or that below a directory.
+pub(super) fn tree(root: Option<&Path>) -> Result<Tree, TreeError> {
+    root.map_or_else(Tree::live, Tree::directory)
+}
+
+impl<'a> Site<'a> {
     /// The running machine, or the tree below a directory.
-    pub(super) fn open(root: Option<&Path>) -> Result<Self, CommandError> {
+    pub(super) fn open(root: Option<&'a Path>) -> Result<Self, CommandError> {
         let opened = host::open(root, None)?;
-        let tree = match root {
-            Some(path) => Tree::directory(path)?,
-            None => Tree::live()?,
-        };
         let boot = match root {
             Some(_) => None,
             None => Some(boot(&opened)?),
         };
-        Ok(Self { opened, tree, occasion: Occasion { wall: now(), boot } })
+        Ok(Self { opened, occasion: Occasion { wall: now(), boot }, root })
+    }
+
+    /// Takes the lock of the tree and the signals of this process.
+    pub(super) fn hold(&self) -> Result<Hold, CommandError> {
+        let tree = tree(self.root)?;
+        let lock = Lock::take(&tree)?;
+        let interrupt = Interrupt::install().map_err(CommandError::Signals)?;
+        Ok(Hold { tree, lock, interrupt })
     }
 
     /// Whether this is not the running machine: files only.
@@ -40,37 +58,30 @@ impl Site {
     }
 
     /// Ends what an earlier run left behind.
-    pub(super) fn recover(&self, lock: &Lock) -> Result<Vec<Recovered>, CommandError> {
+    pub(super) fn recover(&self, hold: &Hold) -> Result<Vec<Recovered>, CommandError> {
         let mut reason = |change: &_| {
             let needs = Needs::BOOT_CONFIG.and(Needs::CMDLINE).and(Needs::OS);
             let facts = gather(&self.opened.root, &self.opened.run, needs, Assumptions::default());
             why_ineffective(&facts, change)
         };
-        Ok(recover(&self.tree, lock, &self.occasion, &mut reason)?)
+        Ok(recover(&hold.tree, &hold.lock, &self.occasion, &mut reason)?)
     }
 
     /// The reboot flag says what is so: raised while a change of ours waits for a boot, else not by us.
-    pub(super) fn settle_sentinel(&self) -> Result<(), CommandError> {
+    pub(super) fn settle_sentinel(&self, hold: &Hold) -> Result<(), CommandError> {
         if self.is_offline() {
             return Ok(());
         }
-        let waits = crate::apply::history(&self.tree)?
+        let waits = history(&hold.tree)?
             .iter()
-            .any(|entry| matches!(entry.state, crate::apply::State::PendingReboot { .. }));
+            .any(|entry| matches!(entry.state, State::PendingReboot { .. }));
         if waits {
-            sentinel::raise(&self.tree)?
+            sentinel::raise(&hold.tree)?
         } else {
-            sentinel::clear(&self.tree)?
+            sentinel::clear(&hold.tree)?
         }
         Ok(())
     }
-}
-
-/// Takes the lock of this tree and the signals of this process.
-pub(super) fn begin(site: &Site) -> Result<(Lock, Interrupt), CommandError> {
-    let lock = Lock::take(&site.tree)?;
-    let interrupt = Interrupt::install().map_err(CommandError::Signals)?;
-    Ok((lock, interrupt))
 }
 
 fn boot(opened: &host::Opened) -> Result<Boot, CommandError> {

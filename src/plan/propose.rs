@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::kubelet::Ask;
 use super::sources::Sources;
 use super::{
-    Action, ArgumentChange, FileChange, Plan, Refusal, Refused, Step, StepKind, boot, kubelet,
-    modules,
+    Action, ArgumentChange, Plan, Refusal, Refused, Step, StepKind, boot, kubelet, modules,
 };
 use crate::facts::{Facts, Reading, Value};
-use crate::report::{Report, RuleResult, Status};
-use crate::rules::{Edit, Fix, KubeletGate, Rule, Safety, holds, is_plain_argument};
+use crate::report::{Report, Status};
+use crate::rules::{Edit, Fix, KubeletGate, Rule, Safety, is_plain_argument};
 
 /// What is done about each failure, and the plan that does it.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: 
     let mut fates: Vec<(Arc<Rule>, Option<Fate>)> = Vec::new();
     for result in report.results.iter().filter(|result| result.status == Status::Fail) {
         let rule = &result.rule;
-        let fate = match chosen(result, facts) {
+        let fate = match result.fix() {
             None => Some(Fate::Manual),
             Some(fix) if fix.safety == Safety::Unsafe && !allow_unsafe => Some(Fate::Withheld),
             Some(fix) => wishes.add(rule, fix, facts).err().map(|why| Fate::Refused(why.into())),
@@ -52,7 +51,8 @@ pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: 
     let mut plan = Plan::default();
     let outcomes = [
         (&wishes.boot_rules, wishes.boot_steps(facts, sources)),
-        (&wishes.module_rules, wishes.module_steps(sources)),
+        (&wishes.deny_rules, wishes.deny_steps(sources)),
+        (&wishes.load_rules, wishes.load_steps(sources)),
         (&wishes.kubelet_rules, wishes.kubelet_steps(facts, sources)),
     ];
     for (rules, outcome) in outcomes {
@@ -75,10 +75,6 @@ pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: 
     Proposal { plan, fates: fates.collect() }
 }
 
-fn chosen<'r>(result: &'r RuleResult, facts: &Facts) -> Option<&'r Fix> {
-    result.rule.fixes.iter().find(|fix| holds(&result.rule, &fix.when, facts))
-}
-
 /// What all rules together ask for, by what has to change for it.
 #[derive(Debug, Default)]
 struct Wishes {
@@ -86,8 +82,9 @@ struct Wishes {
     generate: bool,
     boot_rules: Vec<Box<str>>,
     deny: Vec<String>,
+    deny_rules: Vec<Box<str>>,
     load: Vec<String>,
-    module_rules: Vec<Box<str>>,
+    load_rules: Vec<Box<str>>,
     kubelet: Ask,
     restart: bool,
     kubelet_rules: Vec<Box<str>>,
@@ -144,11 +141,11 @@ impl Wishes {
                 }
                 Edit::DenyModules(modules) => {
                     modules.iter().for_each(|module| push(&mut self.deny, module));
-                    &mut self.module_rules
+                    &mut self.deny_rules
                 }
                 Edit::LoadModules(modules) => {
                     modules.iter().for_each(|module| push(&mut self.load, module));
-                    &mut self.module_rules
+                    &mut self.load_rules
                 }
             };
             if !rules.contains(&rule.id) {
@@ -171,18 +168,23 @@ impl Wishes {
         boot::steps(&sources.boot, config, &self.arguments, self.generate)
     }
 
-    fn module_steps(&self, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
-        let denied = existing(modules::DENYLIST, &sources.denylist)
-            .and_then(|text| some(&self.deny, |names| modules::deny(text, names)))?;
-        let loaded = existing(modules::LOADED, &sources.loaded)
-            .and_then(|text| some(&self.load, |names| modules::load(text, names)))?;
-        let rebuild = denied.is_some();
-        let mut steps: Vec<StepKind> =
-            [denied, loaded].into_iter().flatten().map(StepKind::Write).collect();
-        if rebuild && let Some(tool) = sources.initramfs {
-            steps.push(StepKind::Act(Action::RebuildInitramfs(tool)));
+    /// The initramfs holds a copy of the list, and may load a module before the list is seen.
+    fn deny_steps(&self, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+        if self.deny.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(steps)
+        let text = existing(modules::DENYLIST, &sources.denylist)?;
+        let Some(change) = modules::deny(text, &self.deny)? else { return Ok(Vec::new()) };
+        let rebuild = sources.initramfs.map(Action::RebuildInitramfs).map(StepKind::Act);
+        Ok([StepKind::Write(change)].into_iter().chain(rebuild).collect())
+    }
+
+    fn load_steps(&self, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+        if self.load.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = existing(modules::LOADED, &sources.loaded)?;
+        Ok(modules::load(text, &self.load)?.map(StepKind::Write).into_iter().collect())
     }
 
     fn kubelet_steps(&self, facts: &Facts, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
@@ -197,13 +199,6 @@ impl Wishes {
         let restart = StepKind::Act(Action::RestartKubelet { unit });
         Ok(files.into_iter().map(StepKind::Write).chain([restart]).collect())
     }
-}
-
-fn some(
-    names: &[String],
-    edit: impl FnOnce(&[String]) -> Result<Option<FileChange>, Refused>,
-) -> Result<Option<FileChange>, Refused> {
-    if names.is_empty() { Ok(None) } else { edit(names) }
 }
 
 fn existing<'s>(path: &str, reading: &'s Reading<Vec<u8>>) -> Result<Option<&'s [u8]>, Refused> {

@@ -13,7 +13,7 @@ use super::{
     About, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult, Status, Verdict,
 };
 use crate::facts::{Cause, Value};
-use crate::rules::{Group, Offending, Rule, Severity, Stage, Tee};
+use crate::rules::{Group, Offending, Rule, Safety, Severity, Stage, Tee};
 
 /// The name of the format.
 const FORMAT: &str = "ccgpu-node-report";
@@ -136,6 +136,8 @@ struct RuleV1<'r> {
     blocked_by: Vec<&'r str>,
     /// What a person must do.
     advice: Vec<AdviceV1<'r>>,
+    /// What the command `fix` would do; null where it can do nothing.
+    fix: Option<FixV1>,
     /// A reboot alone puts a failure right.
     resolved_by_reboot: bool,
     /// Why the site changed the rule's severity.
@@ -146,6 +148,14 @@ struct RuleV1<'r> {
 struct AdviceV1<'r> {
     text: &'r str,
     command: Option<&'r str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FixV1 {
+    /// Whether it takes `--unsafe`.
+    safety: Safety,
+    /// In words.
+    edits: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -308,6 +318,10 @@ impl<'r> RuleV1<'r> {
                 .advice()
                 .map(|advice| AdviceV1 { text: &advice.text, command: advice.command.as_deref() })
                 .collect(),
+            fix: result.fix().map(|fix| FixV1 {
+                safety: fix.safety,
+                edits: fix.edits.iter().map(ToString::to_string).collect(),
+            }),
             resolved_by_reboot: rule.resolved_by.is_some(),
             override_reason: rule.overridden.as_ref().map(|change| change.reason.as_str()),
         }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
-use crate::rules::{Advice, Offending, Platform, Rule, Severity, Test};
+use crate::rules::{Advice, Fix, Offending, Platform, Rule, Severity, Test};
 pub use verdict::{Counts, Verdict};
 pub(crate) use visible::visible;
 
@@ -114,11 +114,18 @@ pub struct RuleResult {
     pub blocked_by: Vec<Arc<Rule>>,
     /// Places in the rule's advice: what a person must do.
     pub advice: Vec<usize>,
+    /// Place of the rule's fix that fits this host.
+    pub fix: Option<usize>,
 }
 
 impl RuleResult {
     pub fn is(&self, severity: Severity, status: Status) -> bool {
         self.rule.severity == severity && self.status == status
+    }
+
+    /// What `fix` would do about it.
+    pub fn fix(&self) -> Option<&Fix> {
+        self.fix.and_then(|place| self.rule.fixes.get(place))
     }
 
     pub fn advice(&self) -> impl Iterator<Item = &Advice> {

@@ -124,12 +124,16 @@ fn others(page: &mut Page<'_>, report: &Report, proposal: &Proposal) -> io::Resu
         };
         page.blank()?;
         page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &format!(" {why}"))])?;
+        let result = report.results.iter().find(|result| result.rule.id == rule.id);
+        if let Some(fix) = result.and_then(RuleResult::fix).filter(|_| *fate == Fate::Withheld) {
+            let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
+            page.labelled(BODY, "would", &edits.join(", "))?;
+        }
         if let Fate::Refused(refusal) = fate {
             page.labelled(BODY, "because", &refusal.why.to_string())?;
             commands(page, refusal.instead.iter().map(String::as_str))?;
         }
         if *fate == Fate::Manual || matches!(fate, Fate::Refused(it) if it.instead.is_empty()) {
-            let result = report.results.iter().find(|result| result.rule.id == rule.id);
             result.map_or(Ok(()), |result| advice(page, result))?;
         }
     }

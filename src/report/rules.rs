@@ -63,6 +63,12 @@ pub fn show(rules: &RuleSet, rule: &Rule, look: Look, out: &mut dyn Write) -> io
     if let Some(symptom) = &rule.symptom {
         page.labelled(BODY, "leads to", symptom)?;
     }
+    for fix in &rule.fixes {
+        conditions(&mut page, "fix", "when", &fix.when)?;
+        let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
+        let text = format!("{} ({})", edits.join(", "), fix.safety);
+        page.labelled(BODY, if fix.when.is_empty() { "fix" } else { "" }, &text)?;
+    }
     for advice in &rule.advice {
         conditions(&mut page, "do", "when", &advice.when)?;
         page.labelled(BODY, if advice.when.is_empty() { "do" } else { "" }, &advice.text)?;

@@ -3,6 +3,7 @@
 //! A rule names what shall be so, never a file or a program: where that is written, and what has to run
 //! afterwards, is for `plan` to find out on the host at hand.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::catalogue::Handle;
@@ -94,6 +95,33 @@ impl Edit {
             | Self::RaiseKubeletTimeout(_)
             | Self::RestartKubelet => Needs::KUBELET.and(Needs::KUBELET_VERSION),
             Self::DenyModules(_) | Self::LoadModules(_) => Needs::OS,
+        }
+    }
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddKernelArgument(argument) => write!(out, "add the kernel argument {argument}"),
+            Self::RemoveKernelArgument(argument) => {
+                write!(out, "remove the kernel argument {argument}")
+            }
+            Self::RemoveKernelArguments(fact) => {
+                write!(out, "remove the kernel arguments that {} lists", fact.name())
+            }
+            Self::GenerateBootMenu => out.write_str("generate the boot menu"),
+            Self::EnableKubeletGate(gate) => {
+                write!(out, "turn on the kubelet's feature gate {gate}")
+            }
+            Self::DropRefusedKubeletGates => {
+                out.write_str("take out the feature gates that this kubelet refuses")
+            }
+            Self::RaiseKubeletTimeout(duration) => {
+                write!(out, "set the kubelet's runtimeRequestTimeout to {duration}")
+            }
+            Self::RestartKubelet => out.write_str("restart the kubelet and watch it"),
+            Self::DenyModules(modules) => write!(out, "keep from loading: {}", modules.join(", ")),
+            Self::LoadModules(modules) => write!(out, "load at boot: {}", modules.join(", ")),
         }
     }
 }

@@ -51,7 +51,7 @@ mod words;
 
 pub use catalogue::{Catalogue, Handle};
 pub use choose::{Chosen, Filter, FilterError, Platform};
-pub use engine::{holds, judge};
+pub use engine::judge;
 pub use fix::{Edit, Fix, KubeletGate, Safety, is_plain_argument};
 pub(crate) use problem::SHOWN;
 pub use problem::{LoadError, Problem};

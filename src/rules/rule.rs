@@ -104,12 +104,13 @@ impl Rule {
         self.overridden.as_ref().is_some_and(|change| change.disabled)
     }
 
-    /// All that is compared to judge the rule and to choose its advice.
+    /// All that is compared to judge the rule and to choose its fix and its advice.
     pub fn tests(&self) -> impl Iterator<Item = &Arc<Test>> {
         let cases = self.cases.iter().flat_map(|case| case.when.iter().chain(&case.expect));
         let filter = self.each.iter().flat_map(|each| &each.filter);
         let advice = self.advice.iter().flat_map(|advice| &advice.when);
-        self.applies.iter().chain(filter).chain(cases).chain(advice)
+        let fixes = self.fixes.iter().flat_map(|fix| &fix.when);
+        self.applies.iter().chain(filter).chain(cases).chain(fixes).chain(advice)
     }
 
     /// The sources that must be read to judge the rule.
@@ -120,8 +121,7 @@ impl Rule {
 
     /// What must be read besides, to plan its fixes.
     pub fn fixes_read(&self) -> Needs {
-        let conditions = self.fixes.iter().flat_map(|fix| &fix.when).map(|test| test.fact.needs());
-        let edits = self.fixes.iter().flat_map(|fix| &fix.edits).map(Edit::needs);
-        conditions.chain(edits).fold(Needs::NONE, Needs::and)
+        let edits = self.fixes.iter().flat_map(|fix| &fix.edits);
+        edits.map(Edit::needs).fold(Needs::NONE, Needs::and)
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use super::evidence::{self, Fold, brief, fold, list, plural};
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::{Report, RuleResult, Status};
-use crate::rules::{Resolution, Severity};
+use crate::rules::{Resolution, Safety, Severity};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -48,6 +48,14 @@ pub(super) fn block(
     }
     if let Some(symptom) = &rule.symptom {
         page.labelled(BODY, "leads to", symptom)?;
+    }
+    if let Some(fix) = result.fix() {
+        let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
+        let option = if fix.safety == Safety::Unsafe { " --unsafe" } else { "" };
+        page.labelled(BODY, "fix", &edits.join(", "))?;
+        let command = format!("ccgpu-node fix{option} --only {}", rule.id);
+        let indent = BODY.indent + BODY.label;
+        page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, &command)])?;
     }
     for advice in result.advice() {
         page.labelled(BODY, "do", &advice.text)?;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::choose::{Chosen, concerns};
+use super::fix::Fix;
 use super::rule::{Each, Rule};
 use super::test::{AbsentIs, Test};
 use crate::facts::catalogue::Evidence;
@@ -34,11 +35,6 @@ pub fn judge(chosen: &Chosen, facts: &Facts) -> Vec<RuleResult> {
     }
     let shown = chosen.steps.iter().map(|step| step.shown);
     judged.into_iter().zip(shown).filter_map(|(result, shown)| shown.then_some(result)).collect()
-}
-
-/// Whether all conditions certainly hold of the host.
-pub fn holds(rule: &Arc<Rule>, conditions: &[Arc<Test>], facts: &Facts) -> bool {
-    matches!(Judge { rule, facts }.conditions(conditions, HOST), Holds::Yes)
 }
 
 /// Whether all of some conditions hold.
@@ -73,6 +69,7 @@ impl Judge<'_> {
             findings: Vec::new(),
             blocked_by: Vec::new(),
             advice: Vec::new(),
+            fix: None,
         };
         match (concerned, applies) {
             (Some(false), _) | (_, Holds::No) => return result,
@@ -97,6 +94,7 @@ impl Judge<'_> {
         result.status = worst(&result.findings);
         if result.status == Status::Fail {
             result.advice = self.advice();
+            result.fix = self.fix();
         }
         result
     }
@@ -185,6 +183,12 @@ impl Judge<'_> {
             }
             _ => (evidence, false),
         }
+    }
+
+    /// The first fix whose conditions certainly hold.
+    fn fix(&self) -> Option<usize> {
+        let fits = |fix: &Fix| matches!(self.conditions(&fix.when, HOST), Holds::Yes);
+        self.rule.fixes.iter().position(fits)
     }
 
     /// The first advice whose conditions hold; before it, all of which it cannot be told.

@@ -37,6 +37,8 @@ mod document;
 mod engine;
 mod fields;
 mod fix;
+#[cfg(test)]
+mod fix_tests;
 mod load;
 mod problem;
 mod rule;

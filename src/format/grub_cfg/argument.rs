@@ -42,10 +42,14 @@ pub fn arguments(text: &[u8]) -> Result<Vec<Argument>, &'static str> {
         let start = lexer.at() + blanks;
         let token = lexer.next_token().map_err(|_| "a quote or a dollar sign that GRUB refuses")?;
         match token {
-            _ if line.get(start) == Some(&b'#') => return Err("a `#`, behind which GRUB reads no more"),
+            _ if line.get(start) == Some(&b'#') => {
+                return Err("a `#`, behind which GRUB reads no more");
+            }
             None => break,
             Some(Token::End) => return Err("a character at which GRUB ends the command"),
-            Some(Token::Open | Token::Close) => return Err("a brace, which GRUB takes for a block"),
+            Some(Token::Open | Token::Close) => {
+                return Err("a brace, which GRUB takes for a block");
+            }
             Some(Token::Word(word)) => {
                 let text = match word.parts.as_slice() {
                     [] => Some(Vec::new()),

@@ -2,7 +2,7 @@
 //! argument that was added last would be.
 
 use super::asked::Asked;
-use super::{DEFAULT, DEFAULTS, Defaults, Refused, refused};
+use super::{DEFAULTS, Defaults, Refused, refused};
 use crate::format::cmdline::X86_LIMIT;
 
 /// What is set aside for all that is not in the two variables: `BOOT_IMAGE=`, `root=`, `ro`, and what
@@ -28,7 +28,7 @@ pub(super) fn check(before: &Asked, after: &Asked) -> Result<(), Refused> {
         return Ok(());
     }
     let why = format!(
-        "`{DEFAULT}` would make {is} bytes of kernel arguments, and only {limit} are sure to reach the kernel"
+        "with this the two variables hold {is} bytes of kernel arguments, and only {limit} are sure to reach the kernel"
     );
     Err(refused(DEFAULTS, None, why))
 }

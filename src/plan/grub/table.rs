@@ -53,8 +53,8 @@ pub(super) fn edited(
     }
     let was_there = |text: &String| {
         defaults.files.iter().any(|(_, file)| {
-            let key = text.split('=').next().unwrap_or(text).as_bytes();
-            file.windows(key.len()).any(|window| window == key)
+            let key = text.split('=').next().unwrap_or(text).replace('-', "_");
+            String::from_utf8_lossy(file).replace('-', "_").contains(&key)
         })
     };
     if change.remove.is_empty() && !change.add.iter().any(was_there) {
@@ -65,25 +65,34 @@ pub(super) fn edited(
     Ok((changes, after))
 }
 
-/// A text without the arguments of a change, the blanks and escapes that may go with them, and the line that
-/// is added where there is none.
-fn bare(text: &[u8], change: &ArgumentChange) -> Vec<u8> {
-    let mut text: Vec<u8> =
-        text.iter().copied().filter(|byte| !b" \t\\\n\r".contains(byte)).collect();
-    let own = b"GRUB_CMDLINE_LINUX_DEFAULT=\"\"#addedbyccgpu-node";
-    // Longer ones first: one may be the end of another.
-    let mut all: Vec<&String> = change.add.iter().chain(&change.remove).collect();
-    all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    let members = all.iter().filter_map(|text| text.split_once('=')).map(|(_, value)| value);
-    let mut cuts: Vec<Vec<u8>> = all.iter().map(|text| text.as_bytes().to_vec()).collect();
-    cuts.extend(members.flat_map(|m| [format!("{m},").into_bytes(), format!(",{m}").into_bytes()]));
-    cuts.push(own.to_vec());
-    for cut in cuts {
-        while let Some(at) = text.windows(cut.len()).position(|window| window == cut) {
-            text.drain(at..at + cut.len());
-        }
+/// A text in words and other bytes, without the arguments of a change, the blanks and backslashes that may
+/// go with them, and the line that is added where there is none.
+fn bare(text: &[u8], change: &ArgumentChange) -> Vec<String> {
+    let mut text = String::from_utf8_lossy(text).into_owned();
+    if text.contains("# added by ccgpu-node") {
+        let at = text.rfind(DEFAULT).unwrap();
+        text.truncate(at);
+        text = text.trim_end().to_owned();
     }
-    text
+    for name in [LINUX, DEFAULT] {
+        text = text.replace(&format!("{name}="), &format!("{name}\u{1}"));
+    }
+    let text = text.trim_end();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.,:=/@+-".contains(c);
+    let mut bare = Vec::new();
+    for piece in text.split_inclusive(|c| !is_word(c)) {
+        let (word, other) = match piece.chars().next_back() {
+            Some(last) if !is_word(last) => (&piece[..piece.len() - last.len_utf8()], last),
+            _ => (piece, ' '),
+        };
+        bare.extend(rest(word, change).filter(|word| !word.is_empty()));
+        bare.extend((!" \t\\".contains(other)).then(|| other.to_string()));
+    }
+    // The quotes around an argument go with it.
+    while let Some(at) = bare.windows(2).position(|pair| pair[0] == "\"" && pair[0] == pair[1]) {
+        bare.drain(at..at + 2);
+    }
+    bare
 }
 
 pub(super) fn case(defaults: &Defaults) -> Case {
@@ -140,7 +149,10 @@ fn rest(token: &str, change: &ArgumentChange) -> Option<String> {
 fn rest_of(token: &str, list: &[String]) -> Option<String> {
     let mut token = token.to_owned();
     for text in list {
-        let (key, member) = text.split_once('=').unwrap();
+        if token == *text {
+            return None;
+        }
+        let Some((key, member)) = text.split_once('=') else { continue };
         let Some((its_key, value)) = token.split_once('=') else { continue };
         if its_key.replace('-', "_") != key {
             continue;

@@ -67,6 +67,11 @@ impl<'a> Lexer<'a> {
         self.line
     }
 
+    /// Behind the last token.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }

@@ -3,6 +3,7 @@
 //! The file is a program of GRUB's own shell. It is read, never run: what depends on the machine at boot
 //! time is reported as not known.
 
+mod argument;
 mod environment;
 mod lexer;
 mod menu;
@@ -10,6 +11,7 @@ mod menu;
 mod tests;
 mod variables;
 
+pub use argument::{Argument, arguments};
 pub use environment::{GrubEnv, GrubEnvError};
 pub use variables::Arguments;
 

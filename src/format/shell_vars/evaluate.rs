@@ -122,7 +122,7 @@ pub fn evaluate<'t>(
     };
     for (name, bytes) in evaluation.environment.presets.clone() {
         let mut value = Value::default();
-        value.push(bytes, evaluation.records.len());
+        value.push(bytes, evaluation.records.len(), 0);
         evaluation.record(name, None, None, Ok(value), false, 0);
     }
     let mut statements = 0;
@@ -354,7 +354,7 @@ impl<'e, 't> Work<'e, 't> {
                 PartKind::Literal => {
                     let bytes = part.span.of(self.text);
                     self.spend(bytes.len())?;
-                    self.value.push(bytes, number);
+                    self.value.push(bytes, number, part.span.start);
                 }
                 PartKind::Undecidable(why) => return Err(Undecided::Here(Cow::Borrowed(why))),
                 PartKind::Expansion(expansion) => self.expansion(expansion)?,

@@ -31,7 +31,7 @@ mod word;
 #[cfg(test)]
 mod excerpts;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

@@ -12,13 +12,13 @@ use super::{Dialect, Environment, File, Variable, evaluate};
 
 /// A shell of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shell {
+pub(crate) struct Shell {
     pub program: &'static str,
     pub arguments: &'static [&'static str],
     pub dialect: Dialect,
 }
 
-pub(super) const SHELLS: &[Shell] = &[
+pub(crate) const SHELLS: &[Shell] = &[
     Shell { program: "dash", arguments: &[], dialect: Dialect::Dash },
     Shell { program: "bash", arguments: &[], dialect: Dialect::Bash },
     Shell { program: "bash", arguments: &["--posix"], dialect: Dialect::Bash },
@@ -34,13 +34,13 @@ pub(super) enum Answer {
 }
 
 /// The files of one case, in the order of sourcing.
-pub(super) type Case = Vec<Vec<u8>>;
+pub(crate) type Case = Vec<Vec<u8>>;
 
 /// The variables' values, none where unset; or none, where the shell stops.
-pub(super) type Outcome = Option<Vec<Option<Vec<u8>>>>;
+pub(crate) type Outcome = Option<Vec<Option<Vec<u8>>>>;
 
 /// What the shell makes of each case. `None` where this machine lacks the shell.
-pub(super) fn ask(
+pub(crate) fn ask(
     shell: Shell,
     cases: &[Case],
     names: &[&str],

@@ -28,6 +28,28 @@ fn every_token_names_the_line_it_came_from() {
 }
 
 #[test]
+fn every_byte_of_a_value_is_found_where_it_is_written() {
+    let texts = [
+        "GRUB_X='h i'\nGRUB_CMDLINE_LINUX=\"quiet \\\"a\"' b'\n",
+        "GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX c\\\nd ${GRUB_X}\"\n",
+    ];
+    let files = sources(&[("grub", texts[0]), ("50.cfg", texts[1])]);
+    let evaluation = evaluate(&files, Environment::grub(), Dialect::Unknown);
+    let Variable::Known(known) = evaluation.variable(LINUX) else { panic!("{evaluation:?}") };
+    assert_eq!(known.value.text(), Some("quiet \"a b cd h i"));
+    for start in 0..known.value.bytes().len() {
+        for end in start..=known.value.bytes().len() {
+            let mut text = Vec::new();
+            for (place, span) in known.written(start..end).into_iter().flatten() {
+                let file = files.iter().find(|file| file.path == place.path).unwrap();
+                text.extend_from_slice(span.of(file.text));
+            }
+            assert_eq!(text, known.value.bytes()[start..end], "{start}..{end}");
+        }
+    }
+}
+
+#[test]
 fn an_assignment_knows_what_overrode_it() {
     let files = sources(&[
         ("grub", "GRUB_CMDLINE_LINUX=a\nGRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX b\"\n"),

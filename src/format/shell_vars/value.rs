@@ -32,8 +32,18 @@ pub struct Doubt<'t> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Value {
     bytes: Vec<u8>,
-    /// The end of each piece, and the number of the assignment whose text it is.
-    pieces: Vec<(usize, usize)>,
+    pieces: Vec<Piece>,
+}
+
+/// A stretch of a value that stands in a text as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    /// Behind its last byte in the value.
+    end: usize,
+    /// The number of the assignment whose text it is.
+    origin: usize,
+    /// Where its first byte stands in the text of that assignment's file.
+    at: usize,
 }
 
 impl Value {
@@ -48,34 +58,50 @@ impl Value {
 
     /// What it costs to copy the value, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.bytes.len() + self.pieces.len() * size_of::<(usize, usize)>()
+        self.bytes.len() + self.pieces.len() * size_of::<Piece>()
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8], origin: usize) {
+    /// Adds bytes that stand at `at` in the text of an assignment.
+    pub(super) fn push(&mut self, bytes: &[u8], origin: usize, at: usize) {
+        if bytes.is_empty() {
+            return;
+        }
+        let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         let end = self.bytes.len();
+        let before = self.pieces.len().checked_sub(2).and_then(|i| self.pieces.get(i));
+        let begins = before.map_or(0, |piece| piece.end);
         match self.pieces.last_mut() {
-            Some((last, same)) if *same == origin => *last = end,
-            _ if bytes.is_empty() => {}
-            _ => self.pieces.push((end, origin)),
+            Some(last) if last.origin == origin && last.at + (start - begins) == at => {
+                last.end = end;
+            }
+            _ => self.pieces.push(Piece { end, origin, at }),
         }
     }
 
     pub(super) fn append(&mut self, other: &Self) {
         let mut start = 0;
-        for &(end, origin) in &other.pieces {
-            self.push(other.bytes.get(start..end).unwrap_or_default(), origin);
+        for &Piece { end, origin, at } in &other.pieces {
+            self.push(other.bytes.get(start..end).unwrap_or_default(), origin, at);
             start = end;
         }
     }
 
     /// The assignments whose text stands in a range of bytes, in its order; one may come twice.
     pub(super) fn origins(&self, range: Range<usize>) -> impl Iterator<Item = usize> {
-        let first = self.pieces.partition_point(|(end, _)| *end <= range.start);
-        let mut start = first.checked_sub(1).and_then(|i| self.pieces.get(i)).map_or(0, |p| p.0);
-        self.pieces.iter().skip(first).map_while(move |&(end, origin)| {
+        self.stretches(range).map(|(origin, _)| origin)
+    }
+
+    /// The same with the place of each stretch in the text of its assignment's file.
+    fn stretches(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Span)> {
+        let first = self.pieces.partition_point(|piece| piece.end <= range.start);
+        let mut start = first.checked_sub(1).and_then(|i| self.pieces.get(i)).map_or(0, |p| p.end);
+        self.pieces.iter().skip(first).map_while(move |&Piece { end, origin, at }| {
             let begins = std::mem::replace(&mut start, end);
-            (begins < range.end).then_some(origin)
+            let from = begins.max(range.start);
+            let to = end.min(range.end);
+            let span = Span { start: at + (from - begins), end: at + (to.max(from) - begins) };
+            (begins < range.end).then_some((origin, span))
         })
     }
 }
@@ -123,6 +149,17 @@ impl<'e, 't> Known<'e, 't> {
             }
         }
         places
+    }
+
+    /// Where a range of the value's bytes is written, in its order: the assignment's line, and the bytes in
+    /// the text of that file. None is a variable that was set before the first file. Quotes, escaping
+    /// backslashes and continued lines lie between.
+    pub fn written(&self, range: Range<usize>) -> Vec<Option<(Place<'t>, Span)>> {
+        let place = |(origin, span)| {
+            let place = self.places.get(origin).copied().flatten()?;
+            Some((place, span))
+        };
+        self.value.stretches(range).map(place).collect()
     }
 
     /// The words between white space. Quotes within the value are not looked at: they mean something to

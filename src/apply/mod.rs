@@ -27,7 +27,7 @@ pub use interrupt::Interrupt;
 pub use journal::{Entry, State, history};
 pub use lock::{Lock, LockError};
 pub use transaction::{
-    Applied, ApplyError, Boot, Occasion, Recovered, RollbackError, RolledBack, Verification, apply,
-    recover, rollback,
+    Applied, ApplyError, Boot, Failure, Occasion, Recovered, Recovery, RollbackError, RolledBack,
+    Verification, apply, recover, rollback,
 };
 pub use tree::{Tree, TreeError};

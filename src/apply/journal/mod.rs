@@ -3,8 +3,21 @@
 //!
 //! Nothing here decides what to do about a transaction; that is `transaction`'s.
 
+pub mod lines;
+pub mod record;
+mod store;
+pub mod story;
+
+#[cfg(test)]
+mod tests;
+
 use super::tree::{Tree, TreeError};
 use crate::plan::{ArgumentChange, Digest};
+use record::{StepKindRecord, StepRecord};
+
+pub(super) use store::{
+    STATE, Transaction, claim, discard, keep_after, keep_before, numbers, prepare_state_directory,
+};
 
 /// Why a journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +25,13 @@ pub enum JournalError {
     #[error("cannot use the journal")]
     Tree(#[from] TreeError),
     /// Something other than its last line is not as it was written. Nothing may be decided from it.
-    #[error("{path} is damaged at byte {at}")]
-    Damaged { path: String, at: usize },
+    #[error("{path} cannot be trusted: {why}")]
+    Damaged { path: String, why: String },
+    /// An image is not what the journal says it is.
+    #[error("{path} is not the image that was kept")]
+    Image { path: String },
+    #[error("cannot write a record of transaction {number}")]
+    Record { number: u32, source: serde_json::Error },
 }
 
 /// One transaction, for `history`.
@@ -28,6 +46,8 @@ pub struct Entry {
     pub program: String,
     pub plan: Option<Digest>,
     pub steps: Vec<EntryStep>,
+    /// Whether its files were put back; with `PendingReboot`, the boot is to show that.
+    pub taken_back: bool,
 }
 
 /// One step, for `history`.
@@ -69,6 +89,50 @@ pub enum State {
 }
 
 /// All transactions of this tree, oldest first. Reads only.
-pub fn history(_tree: &Tree) -> Result<Vec<Entry>, JournalError> {
-    Ok(Vec::new())
+pub fn history(tree: &Tree) -> Result<Vec<Entry>, JournalError> {
+    numbers(tree)?.into_iter().map(|number| entry(tree, number)).collect()
+}
+
+fn entry(tree: &Tree, number: u32) -> Result<Entry, JournalError> {
+    let (begun, program, plan) = (None, String::new(), None);
+    let bare = |state| Entry {
+        number,
+        state,
+        begun,
+        program,
+        plan,
+        steps: Vec::new(),
+        taken_back: false,
+    };
+    let transaction = match Transaction::open(tree, number) {
+        Ok(transaction) => transaction,
+        Err(damaged @ JournalError::Damaged { .. }) => {
+            return Ok(bare(State::Manual { why: damaged.to_string() }));
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(story) = transaction.as_ref().map(Transaction::story) else {
+        return Ok(bare(State::Prepared));
+    };
+    Ok(Entry {
+        number,
+        state: story.state(),
+        begun: Some(story.prepare.wall),
+        program: story.prepare.program.clone(),
+        plan: Digest::parse(&story.prepare.plan),
+        steps: story.prepare.steps.iter().map(entry_step).collect(),
+        taken_back: story.taken_back(),
+    })
+}
+
+fn entry_step(step: &StepRecord) -> EntryStep {
+    let paths: Vec<String> = step.files.iter().map(|file| file.path.clone()).collect();
+    let what = match &step.kind {
+        StepKindRecord::Write => format!("change {}", paths.join(" ")),
+        StepKindRecord::BootMenu { .. } => format!("generate {}", paths.join(" ")),
+        StepKindRecord::LoaderEntries { .. } => "update the loader entries".to_owned(),
+        StepKindRecord::Initramfs { .. } => "rebuild the initramfs".to_owned(),
+        StepKindRecord::Kubelet { unit } => format!("restart {unit}"),
+    };
+    EntryStep { rules: step.rules.clone(), what, paths }
 }

@@ -5,12 +5,25 @@
 //! digests of the files, never by the record alone; a file that is neither as it was nor as planned was
 //! changed by somebody else, and stops everything.
 
+mod boot;
+mod carry_out;
+mod prepare;
+mod recover;
+mod rollback;
+mod undo;
+
+#[cfg(test)]
+mod tests;
+
+pub use carry_out::apply;
+pub use recover::recover;
+pub use rollback::rollback;
+
 use super::actions::ActionError;
-use super::interrupt::Interrupt;
 use super::journal::JournalError;
-use super::lock::Lock;
-use super::tree::{Tree, TreeError};
-use crate::plan::{ArgumentChange, Digest, Plan};
+use super::replace::ReplaceError;
+use super::tree::TreeError;
+use crate::plan::ArgumentChange;
 
 /// The boot that the machine is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +62,8 @@ pub struct Applied {
     pub number: u32,
     /// The arguments that the next boot has to show; `None` where no reboot is needed.
     pub pending: Option<ArgumentChange>,
+    /// What could not be done besides, and matters to no file of the plan: raising the sentinel.
+    pub notice: Option<String>,
 }
 
 /// Why a plan was not carried out, and what that means for the host.
@@ -61,15 +76,25 @@ pub enum ApplyError {
     #[error("transaction {number} was taken back")]
     RolledBack { number: u32, source: Failure },
     /// Something was changed and could not be taken back. `left` says what stands where.
-    #[error("transaction {number} failed and needs a person: {left}")]
+    #[error("transaction {number} could not be taken back whole: {left}")]
     NeedsPerson { number: u32, left: String, source: Failure },
 }
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    #[error("the plan is empty")]
+    Empty,
     #[error("transaction {number} was interrupted; recover first")]
     Unfinished { number: u32 },
+    #[error("no program is run for a tree that is not the running machine")]
+    NotRunning,
+    #[error("two steps change {path}")]
+    Twice { path: String },
+    #[error("the filesystem of {path} has {free} bytes left, and {needed} are needed")]
+    NoSpace { path: String, needed: u64, free: u64 },
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
     #[error(transparent)]
     Tree(#[from] TreeError),
     #[error(transparent)]
@@ -78,6 +103,11 @@ pub enum Failure {
     Action(#[from] ActionError),
     #[error("the change does not do what it should: {why}")]
     Verification { why: String },
+    /// Neither as it was nor as it was to be.
+    #[error("{path} was changed by somebody else")]
+    ForeignEdit { path: String },
+    #[error("{path} is not back as it was")]
+    NotBack { path: String },
     #[error("asked to stop by a signal")]
     Interrupted,
 }
@@ -90,6 +120,7 @@ pub struct RolledBack {
     pub reboot: bool,
     /// Paths that have their earlier content again, or are gone again.
     pub restored: Vec<String>,
+    pub notice: Option<String>,
 }
 
 /// Why a transaction was not taken back.
@@ -105,8 +136,8 @@ pub enum RollbackError {
     BuiltUpon { later: u32, path: String },
     #[error("{path} was changed by somebody else since; nothing was touched")]
     ForeignEdit { path: String },
-    #[error("transaction {number} needs a person: {left}")]
-    NeedsPerson { number: u32, left: String, source: Failure },
+    #[error("transaction {number} could not be taken back whole: {left}")]
+    NeedsPerson { number: u32, left: String },
     #[error("nothing was changed")]
     Failed(#[source] Failure),
 }
@@ -118,11 +149,10 @@ pub enum Recovered {
     Discarded {
         number: u32,
     },
-    /// It was taken back.
-    RolledBack {
-        number: u32,
-        restored: Vec<String>,
-    },
+    /// It was taken back. `restart` names the units that may run with what was taken back, and were left
+    /// alone because the machine has been booted since: restarting them while it comes up would wait for
+    /// itself.
+    RolledBack { number: u32, restored: Vec<String>, restart: Vec<String>, reboot: bool },
     /// All was in place and verified; only the last word was missing.
     Finished {
         number: u32,
@@ -135,47 +165,17 @@ pub enum Recovered {
         number: u32,
         why: String,
     },
-    /// Nothing was touched: a person has to look.
-    Manual {
-        number: u32,
-        why: String,
-    },
+    /// A person has to look.
+    Manual { number: u32, why: String },
+    /// It stays as it is, to be tried again: an error of the disk or of a program, or the wrong machine.
+    Postponed { number: u32, why: String },
 }
 
-/// Carries out a plan. `digest` is that of the plan, as it was shown.
-///
-/// `verify` is asked once, after the last step; it gathers and judges again.
-pub fn apply(
-    _tree: &Tree,
-    _lock: &Lock,
-    _occasion: &Occasion,
-    _interrupt: &Interrupt,
-    _plan: &Plan,
-    _digest: Digest,
-    _verify: &mut dyn FnMut() -> Verification,
-) -> Result<Applied, ApplyError> {
-    Err(ApplyError::Refused(Failure::Interrupted))
-}
-
-/// Takes back one transaction, or the last one that can be.
-pub fn rollback(
-    _tree: &Tree,
-    _lock: &Lock,
-    _occasion: &Occasion,
-    _number: Option<u32>,
-) -> Result<RolledBack, RollbackError> {
-    Err(RollbackError::Nothing)
-}
-
-/// Ends what was interrupted, and judges what waits for a boot. What it reports is what it did: nothing
-/// the second time.
-///
-/// `reason` says why a boot does not show the arguments that it should.
-pub fn recover(
-    _tree: &Tree,
-    _lock: &Lock,
-    _occasion: &Occasion,
-    _reason: &mut dyn FnMut(&ArgumentChange) -> String,
-) -> Result<Vec<Recovered>, Failure> {
-    Ok(Vec::new())
+/// What [`recover`] did, or could not do.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// In the order of their numbers; those that ended before are left out.
+    pub transactions: Vec<Recovered>,
+    /// What could not be done besides: setting the sentinel right.
+    pub notice: Option<String>,
 }

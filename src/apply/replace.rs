@@ -1,1 +1,0 @@
-//! One file, changed at once or not at all.

@@ -1,0 +1,240 @@
+//! Putting files back. What is to be done with a file is decided by what it holds now; the journal only
+//! says what it may hold. If one holds something else, nothing at all is touched.
+
+use rustix::io::Errno;
+
+use super::carry_out::{chain, metadata_of};
+use super::{Failure, Occasion};
+use crate::apply::actions::{boot_menu, initramfs, kubelet};
+use crate::apply::journal::Transaction;
+use crate::apply::journal::record::{FileRecord, StepKindRecord};
+use crate::apply::replace::{self, Change, Content, Metadata, Refusal, ReplaceError};
+use crate::apply::tree::{Place, Tree, TreeError};
+
+/// In which direction a temporary file was on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    There,
+    Back,
+}
+
+/// A step whose files are not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Skip(pub(super) Option<usize>);
+
+/// What a file is, measured by what it was and what it was to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Before,
+    After,
+    /// Whatever a program that was interrupted made of it.
+    Ours,
+    Foreign,
+}
+
+/// Why not everything is as it was.
+#[derive(Debug)]
+pub(super) enum UndoError {
+    /// For a person, whatever is tried again.
+    Stop(String),
+    /// It may go better the next time.
+    Failed(Failure),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Undone {
+    /// Paths, as the plan says them.
+    pub(super) restored: Vec<String>,
+    /// Units that may have read what was taken back.
+    pub(super) restart: Vec<String>,
+}
+
+impl<E: Into<Failure>> From<E> for UndoError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A dot file that none of the programs takes for its own: they read `*.cfg`, `*.conf`, `*.yaml`, or what
+/// is executable.
+pub(super) fn temporary(number: u32, image: u32, way: Way) -> String {
+    match way {
+        Way::There => format!(".ccgpu-node.{number:06}-{image}.tmp"),
+        Way::Back => format!(".ccgpu-node.{number:06}-{image}-undo.tmp"),
+    }
+}
+
+/// Where a file of the journal stands; `None` where its directory is gone, or a link took its place.
+fn place(tree: &Tree, file: &FileRecord) -> Result<Result<Place, Content>, Failure> {
+    match tree.place(&file.real) {
+        Ok(place) if place.path == file.real => Ok(Ok(place)),
+        // What a link leads to is not the file that was changed.
+        Ok(_) => Err(Failure::ForeignEdit { path: file.path.clone() }),
+        Err(TreeError::Failed { source: Errno::NOENT, .. }) => Ok(Err(Content::Absent)),
+        Err(TreeError::Failed { source: Errno::NOTDIR | Errno::LOOP, .. }) => {
+            Err(Failure::ForeignEdit { path: file.path.clone() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a file holds now; `None` where that is nothing that this program writes.
+pub(super) fn content(tree: &Tree, file: &FileRecord) -> Result<Option<Content>, Failure> {
+    let place = match place(tree, file) {
+        Ok(Ok(place)) => place,
+        Ok(Err(content)) => return Ok(Some(content)),
+        Err(Failure::ForeignEdit { .. }) => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    match replace::content(&place, &place.name) {
+        Ok(content) => Ok(Some(content)),
+        Err(
+            ReplaceError::Refused { why: Refusal::NotRegular(_), .. }
+            | ReplaceError::Tree(TreeError::TooLarge { .. }),
+        ) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Looks at all files, in the order of the plan.
+pub(super) fn survey<'a>(
+    tree: &Tree,
+    transaction: &'a Transaction<'_>,
+    skip: Skip,
+) -> Result<Vec<(&'a FileRecord, Standing)>, Failure> {
+    let story = transaction.story();
+    let mut found = Vec::new();
+    for (step, record, files) in story.steps().filter(|(step, ..)| skip.0 != Some(*step)) {
+        let interrupted = matches!(record.kind, StepKindRecord::LoaderEntries { .. })
+            && story.started.contains(&step);
+        for file in files {
+            let standing = match content(tree, file)? {
+                Some(now) if now == file.before => Standing::Before,
+                Some(now) if Some(now) == file.after => Standing::After,
+                Some(Content::Bytes(_)) if file.after.is_none() && interrupted => Standing::Ours,
+                _ => Standing::Foreign,
+            };
+            found.push((file, standing));
+        }
+    }
+    Ok(found)
+}
+
+/// Puts everything back, and lets the programs that read the files read them again.
+pub(super) fn undo(
+    tree: &Tree,
+    transaction: &Transaction<'_>,
+    occasion: &Occasion,
+    skip: Skip,
+) -> Result<Undone, UndoError> {
+    let found = survey(tree, transaction, skip)?;
+    if let Some((file, _)) = found.iter().find(|(_, standing)| *standing == Standing::Foreign) {
+        let path = &file.path;
+        return Err(UndoError::Stop(format!(
+            "{path} was changed by somebody else; nothing more was touched"
+        )));
+    }
+    for (file, _) in &found {
+        sweep(tree, transaction, file)?;
+    }
+    let mut undone = Undone::default();
+    for (file, standing) in found.iter().rev() {
+        if *standing != Standing::Before {
+            put_back(tree, transaction, file, *standing)?;
+            undone.restored.push(file.path.clone());
+        }
+    }
+    for directory in transaction.story().prepare.directories.iter().rev() {
+        tree.remove_empty_directory(directory)?;
+    }
+    read_again(transaction, occasion, &mut undone)?;
+    let found = survey(tree, transaction, skip)?;
+    match found.iter().find(|(_, standing)| *standing != Standing::Before) {
+        Some((file, _)) => Err(Failure::NotBack { path: file.path.clone() }.into()),
+        None => Ok(undone),
+    }
+}
+
+fn sweep(tree: &Tree, transaction: &Transaction<'_>, file: &FileRecord) -> Result<(), UndoError> {
+    let Ok(place) = place(tree, file)? else { return Ok(()) };
+    let Some(after) = file.after else {
+        return Ok(());
+    };
+    for (way, from, to) in [(Way::There, file.before, after), (Way::Back, after, file.before)] {
+        let name = temporary(transaction.number(), file.image, way);
+        match replace::sweep(&place, &name, from, to) {
+            Ok(_) => {}
+            Err(error @ ReplaceError::Refused { .. }) => {
+                return Err(UndoError::Stop(chain(&error)));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn put_back(
+    tree: &Tree,
+    transaction: &Transaction<'_>,
+    file: &FileRecord,
+    standing: Standing,
+) -> Result<(), UndoError> {
+    let bytes = transaction.before(file)?;
+    let Ok(place) = place(tree, file)? else {
+        return match (bytes, file.after) {
+            // Its directory went with it.
+            (None, _) => Ok(()),
+            _ => Err(Failure::NotBack { path: file.path.clone() }.into()),
+        };
+    };
+    if standing == Standing::Ours
+        && let Some(found) = tree.read(&file.real, replace::CAP)?
+    {
+        transaction.keep_found(file, &found)?;
+    }
+    let now = replace::content(&place, &place.name)?;
+    if standing == Standing::After && Some(now) != file.after {
+        return Err(Failure::ForeignEdit { path: file.path.clone() }.into());
+    }
+    let metadata: Option<Metadata> = metadata_of(file);
+    let temporary = temporary(transaction.number(), file.image, Way::Back);
+    let change = Change {
+        before: now,
+        after: bytes.as_deref(),
+        metadata: metadata.as_ref(),
+        temporary: &temporary,
+    };
+    Ok(replace::replace(tree, &place, &change)?)
+}
+
+/// The programs of the steps that had begun, now with the old files.
+fn read_again(
+    transaction: &Transaction<'_>,
+    occasion: &Occasion,
+    undone: &mut Undone,
+) -> Result<(), UndoError> {
+    let story = transaction.story();
+    let Some(boot) = &occasion.boot else { return Ok(()) };
+    for (_, step, files) in story.steps().filter(|(step, ..)| story.started.contains(step)) {
+        match &step.kind {
+            StepKindRecord::Write | StepKindRecord::LoaderEntries { .. } => {}
+            StepKindRecord::BootMenu { .. } => {
+                for file in files.iter().filter(|file| file.after.is_some()) {
+                    boot_menu::settle(&file.path)?;
+                }
+            }
+            StepKindRecord::Initramfs { tool } => initramfs::rebuild((*tool).into())?,
+            StepKindRecord::Kubelet { unit } if story.prepare.boot.as_ref() == Some(&boot.id) => {
+                // No third try.
+                kubelet::restart(unit).map_err(|error| {
+                    UndoError::Stop(format!(
+                        "all files are as they were, and {unit} does not run with them: {}",
+                        chain(&error)
+                    ))
+                })?;
+            }
+            StepKindRecord::Kubelet { unit } => undone.restart.push(unit.clone()),
+        }
+    }
+    Ok(())
+}

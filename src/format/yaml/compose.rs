@@ -212,14 +212,11 @@ impl Composer {
 
     /// `length` is that of the file's own text.
     fn finish(mut self, length: usize) -> Document {
-        let root = match self.root {
-            Some(root) => root,
-            None => {
-                let (start, end, style) = (0, 0, Style::Plain);
-                let written = Written { start, end, style, decorated: false };
-                self.add(Kind::Scalar(Scalar::Null), 1, written)
-            }
-        };
+        let root = self.root.unwrap_or_else(|| {
+            let (start, end, style) = (0, 0, Style::Plain);
+            let written = Written { start, end, style, decorated: false };
+            self.add(Kind::Scalar(Scalar::Null), 1, written)
+        });
         for node in &mut self.nodes {
             node.written.start = node.written.start.min(length);
             node.written.end = node.written.end.min(length);

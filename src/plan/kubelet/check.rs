@@ -169,7 +169,8 @@ fn same_lines(before: &str, after: &str, wanted: &Wanted, syntax: Syntax) -> Res
         match (old.peek().copied(), new.peek().copied()) {
             (None, None) => return Ok(()),
             (Some(left), Some(right)) if left == right || differ_in_end(left, right) => {
-                (old.next(), new.next());
+                old.next();
+                new.next();
                 number += 1;
             }
             (Some(left), _) if ours(left) => {
@@ -191,7 +192,8 @@ fn same_lines(before: &str, after: &str, wanted: &Wanted, syntax: Syntax) -> Res
                 }
             }
             (Some(left), Some(right)) if differ_in_comma(left, right) => {
-                (old.next(), new.next());
+                old.next();
+                new.next();
                 number += 1;
             }
             _ => return Err(Doubt::at(number, "the edit would change this line, too")),

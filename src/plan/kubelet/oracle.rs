@@ -7,8 +7,8 @@ use super::{Doubt, Wanted};
 
 /// Reads pairs of files and what was wanted, and says a line for each pair that is not as it should be.
 /// `PyYAML` reads YAML 1.1 as the kubelet does; JSON is read as JSON.
-const SCRIPT: &str = r#"
-import json, sys, pathlib, yaml
+const SCRIPT: &str = r"
+import difflib, json, sys, pathlib, yaml
 class Loader(yaml.SafeLoader): pass
 # Go takes these for bools, too.
 import re
@@ -29,6 +29,21 @@ def seconds(text):
     parts = re.findall(r'([0-9.]+)(ns|us|ms|s|m|h)', text)
     unit = dict(ns=1e-9, us=1e-6, ms=1e-3, s=1, m=60, h=3600)
     return sum(float(number) * unit[name] for number, name in parts)
+def other_lines(before, wanted):
+    names = [*wanted['gates'], 'featureGates', 'runtimeRequestTimeout']
+    old = before.read_bytes().decode().splitlines(True)
+    new = before.with_suffix('.after').read_bytes().decode().splitlines(True)
+    gone, come = [], []
+    for kind, i, j, k, l in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind != 'equal':
+            gone += old[i:j]
+            come += new[k:l]
+    same = lambda line: line.replace(',', '').strip()
+    come = [same(line) for line in come]
+    for line in gone:
+        about = any(name in line for name in names) or line.strip().startswith('{')
+        if not about and same(line) not in come:
+            yield line
 folder = pathlib.Path(sys.argv[1])
 for before in sorted(folder.glob('*.before')):
     wanted = json.loads(before.with_suffix('.wanted').read_text())
@@ -53,8 +68,10 @@ for before in sorted(folder.glob('*.before')):
         document.pop('runtimeRequestTimeout', None)
     if old != new:
         print(before.stem, 'other settings differ')
+    for line in other_lines(before, wanted):
+        print(before.stem, 'another line changed:', line)
     print(before.stem, 'seen')
-"#;
+";
 
 /// Texts and what becomes of each; `Err` where the editor refuses.
 pub(super) type Case = (String, Vec<u8>, Wanted);

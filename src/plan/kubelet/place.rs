@@ -9,6 +9,7 @@ use super::{Doubt, FileChange, Refused, Wanted, native};
 use crate::facts::kubelet::decode::Decoded;
 use crate::facts::kubelet::{Kubelet, Start};
 use crate::format::duration::GoDuration;
+use crate::format::version::Version;
 use crate::host::Reading;
 
 /// The name of our own file in `--config-dir`.
@@ -219,7 +220,7 @@ fn in_main(
 }
 
 fn is_kubeadm_with_instance(kubelet: &Kubelet, start: &Start) -> bool {
-    let version = start.version.known().map(|version| version.minor());
+    let version = start.version.known().map(Version::minor);
     kubelet.layout.reading == Reading::Known("kubeadm")
         && version.is_some_and(|version| version >= (1, INSTANCE_FROM))
 }
@@ -303,21 +304,21 @@ fn is_after(path: &str, other: &str) -> bool {
 
 /// What all files come to once they are changed is what is wanted.
 fn takes_effect(files: &Files, changes: &[FileChange], wanted: &Wanted) -> Result<(), Refused> {
-    let mut changed = files.clone();
+    let mut then = files.clone();
     for change in changes {
         let Some(after) = &change.after else { continue };
-        let drop_ins = changed.drop_ins.iter_mut();
-        match changed.main.iter_mut().chain(drop_ins).find(|file| file.path == change.path) {
+        let drop_ins = then.drop_ins.iter_mut();
+        match then.main.iter_mut().chain(drop_ins).find(|file| file.path == change.path) {
             Some(file) => file.text.clone_from(after),
             None if change.before.is_none() => {
                 let file = SourceFile { path: change.path.clone(), text: after.clone() };
-                changed.drop_ins.push(file);
+                then.drop_ins.push(file);
             }
             None => {}
         }
     }
-    changed.drop_ins.sort_by(|left, right| left.path.split('/').cmp(right.path.split('/')));
-    let layers = layers(&changed)?;
+    then.drop_ins.sort_by(|left, right| left.path.split('/').cmp(right.path.split('/')));
+    let layers = layers(&then)?;
     let now = Effective::of(&layers);
     let gates = wanted.gates.iter().all(|(name, value)| match value {
         Some(value) => now.gates.get(name) == Some(value),

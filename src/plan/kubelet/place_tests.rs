@@ -63,16 +63,16 @@ impl Host {
     /// Carries the changes out and finds that nothing is left to do.
     fn changed(&self, wanted: &Wanted) -> Vec<(String, String)> {
         let changes = self.changes(wanted).unwrap();
-        let mut changed = Vec::new();
+        let mut done = Vec::new();
         for change in changes {
             let place = self.folder.path().join(change.path.trim_start_matches('/'));
             assert_eq!(std::fs::read(&place).ok(), change.before, "{}", change.path);
             let after = change.after.unwrap();
             std::fs::write(place, &after).unwrap();
-            changed.push((change.path, String::from_utf8(after).unwrap()));
+            done.push((change.path, String::from_utf8(after).unwrap()));
         }
         assert_eq!(self.changes(wanted), Ok(Vec::new()), "a second time");
-        changed
+        done
     }
 
     #[track_caller]

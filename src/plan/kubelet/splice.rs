@@ -59,10 +59,8 @@ impl<'a> Lines<'a> {
     pub(super) fn end(self, place: usize) -> usize {
         let rest = self.between(place, self.0.len());
         let line = rest.split('\n').next().unwrap_or_default();
-        let line = match line.len() < rest.len() {
-            true => line.strip_suffix('\r').unwrap_or(line),
-            false => line,
-        };
+        let ended = line.len() < rest.len();
+        let line = line.strip_suffix('\r').filter(|_| ended).unwrap_or(line);
         place + line.len()
     }
 
@@ -93,15 +91,13 @@ impl<'a> Lines<'a> {
 
     /// These lines below the line at this place.
     pub(super) fn insert_below(self, place: usize, lines: &[String]) -> Splice {
-        let line_break = self.line_break(place);
         // A block scalar ends where the line after it begins.
         if self.between(0, place).ends_with('\n') {
             let line_break = self.last_break_before(place);
-            let text: String = lines.iter().map(|line| format!("{line}{line_break}")).collect();
-            return Splice::insert(place, text);
+            return Splice::insert(place, lines.join(line_break) + line_break);
         }
-        let text: String = lines.iter().map(|line| format!("{line_break}{line}")).collect();
-        Splice::insert(self.end(place), text)
+        let line_break = self.line_break(place);
+        Splice::insert(self.end(place), format!("{line_break}{}", lines.join(line_break)))
     }
 
     fn last_break_before(self, place: usize) -> &'static str {

@@ -4,6 +4,8 @@
 //! against what went in before anybody gets to see it. A text that leaves any doubt is refused. What the
 //! settings should be, and whether this file decides them, is not known here.
 
+use std::collections::HashSet;
+
 use super::check;
 use super::map::{self, Map};
 use super::splice::{Lines, Splice, apply};
@@ -88,6 +90,19 @@ fn admit(text: &[u8], wanted: &Wanted, role: Role) -> Result<Decoded, Doubt> {
     // The text was read, so that a wrong byte can only stand where JSON lets it.
     let text = std::str::from_utf8(text).map_err(|_| Doubt::new("not UTF-8"))?;
     let document = parse(text)?;
+    let mut maps = vec![document.root()];
+    maps.extend(
+        document
+            .entries(document.root())
+            .iter()
+            .filter_map(|entry| (entry.key == GATES).then_some(entry.value)),
+    );
+    for map in maps {
+        let mut seen = HashSet::new();
+        if let Some(twice) = document.entries(map).iter().find(|entry| !seen.insert(&entry.key)) {
+            return Err(Doubt::at(twice.line, format!("the key {} stands twice", twice.key)));
+        }
+    }
     if document.syntax() == Syntax::Yaml {
         if !document.is_alone() {
             return Err(Doubt::new("more than one document, of which the kubelet reads the first"));
@@ -193,3 +208,7 @@ fn set_timeout(open: &Open<'_>, timeout: &str) -> Result<Vec<Splice>, Doubt> {
 #[cfg(test)]
 #[path = "text_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "random_tests.rs"]
+mod random_tests;

@@ -28,7 +28,6 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
     if let Some(hold) = &held {
         let recovered = site.recover(hold)?;
         output::write(|out| transactions::recovered(&recovered, look, out))?;
-        site.settle_sentinel(hold)?;
     }
     let judged = fix.judge()?;
     let (proposal, left_to_run) = fix.propose(&judged);
@@ -63,7 +62,6 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         found,
         &mut || fix.verify(&judged.report, &proposal),
     )?;
-    site.settle_sentinel(&hold)?;
     let after = fix.judge()?;
     let exit = fix.left(&after.report, &fix.propose(&after).0);
     output::write(|out| transactions::applied(&applied, &after.report, look, out))?;

@@ -14,10 +14,9 @@ pub(super) fn run(arguments: &cli::Recover, terminal: Terminal) -> Result<Exit, 
     let site = Site::open(arguments.root.as_deref())?;
     let hold = site.hold()?;
     let recovered = site.recover(&hold)?;
-    site.settle_sentinel(&hold)?;
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: true };
     output::write(|out| show::recovered(&recovered, look, out))?;
-    Ok(recovered.iter().map(exit).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Ready))
+    Ok(recovered.transactions.iter().map(exit).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Ready))
 }
 
 fn exit(recovered: &Recovered) -> Exit {
@@ -27,6 +26,8 @@ fn exit(recovered: &Recovered) -> Exit {
         | Recovered::Finished { pending: false, .. } => Exit::Ready,
         Recovered::Finished { pending: true, .. } => Exit::RebootRequired,
         Recovered::RolledBack { .. } => Exit::RolledBack,
-        Recovered::Ineffective { .. } | Recovered::Manual { .. } => Exit::NeedsPerson,
+        Recovered::Ineffective { .. }
+        | Recovered::Manual { .. }
+        | Recovered::Postponed { .. } => Exit::NeedsPerson,
     }
 }

@@ -29,7 +29,6 @@ pub(super) fn run(arguments: &cli::Rollback, terminal: Terminal) -> Result<Exit,
     }
     let number = entry.map(|entry| entry.number).or(arguments.number);
     let rolled_back = rollback(&hold.tree, &hold.lock, &site.occasion, number)?;
-    site.settle_sentinel(&hold)?;
     output::write(|out| show::rolled_back(&rolled_back, look, out))?;
     Ok(if rolled_back.reboot && !site.is_offline() { Exit::RebootRequired } else { Exit::Ready })
 }

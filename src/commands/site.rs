@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use super::{CommandError, host};
-use crate::apply::{
-    Boot, Interrupt, Lock, Occasion, Recovered, State, Tree, TreeError, history, recover, sentinel,
-};
+use crate::apply::{Boot, Interrupt, Lock, Occasion, Recovery, Tree, TreeError, recover};
 use crate::facts::{Assumptions, Needs, gather};
 use crate::format::cmdline::Cmdline;
 use crate::host::{Reading, now};
@@ -58,29 +56,13 @@ impl<'a> Site<'a> {
     }
 
     /// Ends what an earlier run left behind.
-    pub(super) fn recover(&self, hold: &Hold) -> Result<Vec<Recovered>, CommandError> {
+    pub(super) fn recover(&self, hold: &Hold) -> Result<Recovery, CommandError> {
         let mut reason = |change: &_| {
             let needs = Needs::BOOT_CONFIG.and(Needs::CMDLINE).and(Needs::OS);
             let facts = gather(&self.opened.root, &self.opened.run, needs, Assumptions::default());
             why_ineffective(&facts, change)
         };
         Ok(recover(&hold.tree, &hold.lock, &self.occasion, &mut reason)?)
-    }
-
-    /// The reboot flag says what is so: raised while a change of ours waits for a boot, else not by us.
-    pub(super) fn settle_sentinel(&self, hold: &Hold) -> Result<(), CommandError> {
-        if self.is_offline() {
-            return Ok(());
-        }
-        let waits = history(&hold.tree)?
-            .iter()
-            .any(|entry| matches!(entry.state, State::PendingReboot { .. }));
-        if waits {
-            sentinel::raise(&hold.tree)?
-        } else {
-            sentinel::clear(&hold.tree)?
-        }
-        Ok(())
     }
 }
 

@@ -191,13 +191,18 @@ impl Wishes {
         let Some(found) = facts.kubelet.as_ref().filter(|_| !self.kubelet_rules.is_empty()) else {
             return Ok(Vec::new());
         };
-        let files = kubelet::changes(found, &sources.kubelet, &self.kubelet)?;
-        if files.is_empty() && !self.restart {
+        let files = sources.kubelet.as_ref().map_err(Refused::clone)?;
+        let wanted = kubelet::wanted(found, &self.kubelet)?;
+        let changes = kubelet::changes(found, files, &wanted)?;
+        if changes.is_empty() && !self.restart {
             return Ok(Vec::new());
         }
-        let unit = kubelet::unit(found)?;
+        let Some(unit) = files.unit.clone() else {
+            let why = "no unit is found that could be restarted".to_owned();
+            return Err(Refused { path: found.found.source.path.to_string(), line: None, why }.into());
+        };
         let restart = StepKind::Act(Action::RestartKubelet { unit });
-        Ok(files.into_iter().map(StepKind::Write).chain([restart]).collect())
+        Ok(changes.into_iter().map(StepKind::Write).chain([restart]).collect())
     }
 }
 

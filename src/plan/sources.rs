@@ -5,10 +5,10 @@ use crate::facts::boot_config::{BootConfig, Loader, grub_defaults};
 use crate::facts::{Cause, Facts, Reading};
 use crate::host::{DEFAULT_CAP, Root};
 
-use super::InitramfsTool;
 use super::grub::Defaults;
 use super::kubelet;
 use super::modules::{DENYLIST, LOADED};
+use super::{InitramfsTool, Refused};
 
 /// The texts and tools of one host.
 #[derive(Debug)]
@@ -17,7 +17,8 @@ pub struct Sources {
     pub denylist: Reading<Vec<u8>>,
     pub loaded: Reading<Vec<u8>>,
     pub initramfs: Option<InitramfsTool>,
-    pub kubelet: kubelet::Files,
+    /// Why the kubelet's configuration is not changed, where a file of it cannot be read.
+    pub kubelet: Result<kubelet::Files, Refused>,
 }
 
 /// What keeps the kernel's arguments.
@@ -41,7 +42,10 @@ pub fn read(root: &Root, facts: &Facts) -> Sources {
         denylist: root.read(DENYLIST, DEFAULT_CAP),
         loaded: root.read(LOADED, DEFAULT_CAP),
         initramfs: initramfs(root),
-        kubelet: kubelet::Files::default(),
+        kubelet: match &facts.kubelet {
+            Some(found) => kubelet::read(root, found),
+            None => Ok(kubelet::Files::default()),
+        },
     }
 }
 

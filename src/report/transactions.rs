@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::page::{Ink, Look, Margin, Page};
 use super::{Report, Verdict};
-use crate::apply::{Applied, Entry, Recovered, RolledBack, State};
+use crate::apply::{Applied, Entry, Recovered, Recovery, RolledBack, State};
 use crate::plan::ArgumentChange;
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
@@ -87,8 +87,9 @@ fn timestamp(seconds: u64) -> String {
 }
 
 /// What `recover` did, a line each.
-pub fn recovered(all: &[Recovered], look: Look, out: &mut dyn Write) -> io::Result<()> {
+pub fn recovered(recovery: &Recovery, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(out, look);
+    let all = &recovery.transactions;
     if all.is_empty() && look.verbose {
         return page.wrapped(0, 2, &[(Ink::Plain, "Nothing to recover.")]);
     }
@@ -97,8 +98,15 @@ pub fn recovered(all: &[Recovered], look: Look, out: &mut dyn Write) -> io::Resu
             Recovered::Discarded { number } => {
                 (number, Ink::Good, "FORGOTTEN", "it had changed nothing yet".to_owned())
             }
-            Recovered::RolledBack { number, restored } => {
-                (number, Ink::Advised, "TAKEN BACK", restored_words(restored))
+            Recovered::RolledBack { number, restored, restart, reboot } => {
+                let mut text = restored_words(restored);
+                if !restart.is_empty() {
+                    text.push_str(&format!("; restart {} yourself", restart.join(", ")));
+                }
+                if *reboot {
+                    text.push_str("; a reboot is needed for it to take effect");
+                }
+                (number, Ink::Advised, "TAKEN BACK", text)
             }
             Recovered::Finished { number, pending: false } => {
                 (number, Ink::Good, "FINISHED", "all of it was in place".to_owned())
@@ -119,13 +127,22 @@ pub fn recovered(all: &[Recovered], look: Look, out: &mut dyn Write) -> io::Resu
                 format!("the reboot did not bring what it should: {why}"),
             ),
             Recovered::Manual { number, why } => {
-                (number, Ink::Bad, "NEEDS A PERSON", format!("nothing was touched: {why}"))
+                (number, Ink::Bad, "NEEDS A PERSON", why.clone())
+            }
+            Recovered::Postponed { number, why } => {
+                (number, Ink::Bad, "POSTPONED", format!("it could not be ended now: {why}"))
             }
         };
         let text = format!(" transaction {number}: {text}");
         page.headed((ink, word), &[(Ink::Plain, &text)])?;
     }
-    Ok(())
+    notice(&mut page, recovery.notice.as_deref())
+}
+
+/// What could not be done besides.
+fn notice(page: &mut Page<'_>, notice: Option<&str>) -> io::Result<()> {
+    let Some(notice) = notice else { return Ok(()) };
+    page.headed((Ink::Advised, "NOTE"), &[(Ink::Plain, notice)])
 }
 
 fn restored_words(paths: &[String]) -> String {
@@ -144,7 +161,7 @@ pub fn rolled_back(done: &RolledBack, look: Look, out: &mut dyn Write) -> io::Re
     if done.reboot {
         page.wrapped(2, 2, &[(Ink::Advised, "A reboot is needed for it to take effect.")])?;
     }
-    Ok(())
+    notice(&mut page, done.notice.as_deref())
 }
 
 /// What `fix` did, and what the host is now.
@@ -170,6 +187,7 @@ pub fn applied(
             page.headed((Ink::Advised, "DONE"), &[(Ink::Plain, &text), (Ink::Faint, &undo)])?;
         }
     }
+    notice(&mut page, applied.notice.as_deref())?;
     let (ink, word) = match after.verdict {
         Verdict::Ready => (Ink::Good, "READY"),
         Verdict::NotReady if applied.pending.is_some() => return Ok(()),

@@ -15,31 +15,31 @@ const KIND: &str = "KubeletConfiguration";
 
 /// A file that the kubelet takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// Why strict decoding failed and the kubelet fell back to lenient decoding, with a line of its log.
-    pub(super) lenient: Option<Remark>,
-    pub(super) gates: BTreeMap<String, Setting<bool>>,
+    pub(crate) lenient: Option<Remark>,
+    pub(crate) gates: BTreeMap<String, Setting<bool>>,
     /// The line of a null that takes away all gates of the files before a drop-in.
-    pub(super) gates_taken_away: Option<u32>,
-    pub(super) timeout: Option<Setting<GoDuration>>,
+    pub(crate) gates_taken_away: Option<u32>,
+    pub(crate) timeout: Option<Setting<GoDuration>>,
 }
 
 /// Something to tell about a line, which counts from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Remark {
-    pub(super) line: u32,
-    pub(super) what: String,
+pub(crate) struct Remark {
+    pub(crate) line: u32,
+    pub(crate) what: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Setting<T> {
+pub(crate) struct Setting<T> {
     /// `None`: a drop-in's null, which takes away what the files before it say.
-    pub(super) value: Option<T>,
-    pub(super) line: u32,
+    pub(crate) value: Option<T>,
+    pub(crate) line: u32,
 }
 
 /// The file given by `--config`.
-pub(super) fn main_file(text: &[u8]) -> Result<Decoded, Cause> {
+pub(crate) fn main_file(text: &[u8]) -> Result<Decoded, Cause> {
     let document = document(text)?;
     check_kind(&document, Manner::MainFile)?;
     let unknown = schema::check(&document, Manner::MainFile).map_err(wrong_type)?;
@@ -58,7 +58,7 @@ pub(super) fn main_file(text: &[u8]) -> Result<Decoded, Cause> {
 
 /// A file of `--config-dir`, which is laid over the others: stricter about keys that stand twice, silent
 /// about unknown fields, and null takes a field away.
-pub(super) fn drop_in(text: &[u8]) -> Result<Decoded, Cause> {
+pub(crate) fn drop_in(text: &[u8]) -> Result<Decoded, Cause> {
     let document = document(text)?;
     check_kind(&document, Manner::DropIn)?;
     if let Some(duplicate) = document.first_duplicate() {

@@ -10,8 +10,8 @@ use crate::format::duration::GoDuration;
 use crate::format::version::Version;
 use crate::host::{Cause, Reading, Root, Source};
 
-pub(super) const POD_RESOURCES_GET: &str = "KubeletPodResourcesGet";
-pub(super) const RUNTIME_CLASS: &str = "RuntimeClassInImageCriApi";
+pub(crate) const POD_RESOURCES_GET: &str = "KubeletPodResourcesGet";
+pub(crate) const RUNTIME_CLASS: &str = "RuntimeClassInImageCriApi";
 
 /// What the kubelet puts in the place of a timeout of zero.
 const DEFAULT_TIMEOUT_MINUTES: i32 = 2;

@@ -19,7 +19,7 @@ const DEPENDENCIES_FROM: u64 = 35;
 
 /// What becomes of a kubelet with a gate set so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It starts; the note is for what the reader should know still.
     Accepted(Option<String>),
     /// It stops, because it has no such gate. Patched kubelets only warn about that.
@@ -126,7 +126,7 @@ fn minor_of(version: &Version) -> Option<u64> {
 
 /// Whether a kubelet starts with this gate set to this value. Without a version only what is so in every
 /// version is told.
-pub(super) fn outcome(name: &str, value: bool, version: Option<&Version>) -> Outcome {
+pub(crate) fn outcome(name: &str, value: bool, version: Option<&Version>) -> Outcome {
     if is_collective(name) {
         return Outcome::Accepted(None);
     }

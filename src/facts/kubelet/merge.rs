@@ -46,7 +46,7 @@ pub(super) struct Merged {
 
 /// Why nothing takes effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// The kubelet stops over this.
     Fails(Cause, Source),
     CannotTell(Cause, Source),
@@ -156,7 +156,7 @@ fn decoded(
 
 /// The files of `--config-dir` in the order in which Go walks it: names in bytewise order, a directory's
 /// files at the place of its name. Links to directories are not followed, not even at the top.
-fn drop_ins(root: &Root, directory: &str) -> Result<Vec<String>, Stop> {
+pub(crate) fn drop_ins(root: &Root, directory: &str) -> Result<Vec<String>, Stop> {
     let mut found = Vec::new();
     let top = directory.trim_end_matches('/');
     let mut open = vec![top.to_owned()];

@@ -4,7 +4,7 @@
 //! flags; `kubelet.config-newer-than-process` says whether the one that runs may have started before.
 //! Values that the kubelet validates against the machine are not judged.
 
-mod decode;
+pub(crate) mod decode;
 mod discover;
 mod evaluate;
 mod flags;
@@ -14,6 +14,7 @@ mod list;
 mod merge;
 mod process;
 mod schema;
+mod start;
 mod unit;
 mod version;
 
@@ -21,8 +22,12 @@ use super::{Assumptions, Needs, Reading, Source};
 use crate::format::duration::GoDuration;
 use crate::format::version::Version;
 use crate::host::{Root, Run};
-use discover::{Discovery, Start};
+use discover::Discovery;
+pub(crate) use evaluate::{POD_RESOURCES_GET, RUNTIME_CLASS};
+pub(crate) use gates::{Outcome, outcome};
 pub(super) use list::{COLLECTIONS, FACTS};
+pub(crate) use merge::{Stop, drop_ins};
+pub use start::Start;
 
 /// A reading, where it comes from, and what makes it plain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,27 +97,31 @@ pub struct Kubelet {
     pub runtime_class_in_image_cri_api: Told<bool>,
     pub runtime_request_timeout: Told<GoDuration>,
     pub config_newer_than_process: Told<bool>,
+    /// How it is started; no fact, but what a change of its configuration goes by.
+    pub start: Reading<Start>,
 }
 
 pub(super) fn gather(root: &Root, run: &Run, needs: Needs, assumed: &Assumptions) -> Kubelet {
     let Discovery { found, running, layout, start } = discover::discover(root);
     match start {
-        Start::Nothing => {
+        discover::Start::Nothing => {
             let source = found.source.clone();
             nothing_told(found, running, layout, &Reading::Absent, &source, Reading::Absent)
         }
-        Start::Hidden(cause, source) => {
+        discover::Start::Hidden(cause, source) => {
             let program = Reading::Unreadable(cause.clone());
             let version = version::read(root, run, needs, &program).reading;
             let why = Reading::Unreadable(cause);
             nothing_told(found, running, layout, &why, &source, version)
         }
-        Start::Flags { flags, source, pid, program } => {
+        discover::Start::Flags { flags, source, pid, program } => {
             let version = version::read(root, run, needs, &program);
             let believed = version::believed(&version, assumed);
             let context = evaluate::Context { root, layout: &layout, version: &believed, pid };
             let judged = context.judge(&flags, &source);
+            let start = Start::new(flags, source, pid, program, believed.reading);
             Kubelet {
+                start: Reading::Known(start),
                 found,
                 running,
                 config_path: judged.config_path,
@@ -157,6 +166,7 @@ fn nothing_told(
         runtime_class_in_image_cri_api: told(why, source),
         runtime_request_timeout: told(why, source),
         config_newer_than_process: told(why, source),
+        start: told(why, source).reading,
     }
 }
 

@@ -8,7 +8,9 @@ use libyaml_safer::{
 
 use super::scalar::{self, Presentation};
 use super::text;
-use super::{Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Syntax, YamlError, line_number};
+use super::{
+    Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Style, Syntax, Written, YamlError, line_number,
+};
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Document, YamlError> {
     let text = text::prepare(bytes)?;
@@ -30,7 +32,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document, YamlError> {
                     what: "only %YAML 1.1 is read".to_owned(),
                 });
             }
-            EventData::DocumentEnd { .. } | EventData::StreamEnd => break,
+            EventData::DocumentEnd { .. } => {
+                // What follows is not read, so that nothing in it is an error.
+                composer.alone =
+                    parser.parse().is_ok_and(|event| matches!(event.data, EventData::StreamEnd));
+                break;
+            }
+            EventData::StreamEnd => break,
             EventData::Scalar {
                 ref mut value,
                 style: ScalarStyle::Literal | ScalarStyle::Folded,
@@ -45,7 +53,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document, YamlError> {
             _ => composer.take(event, line)?,
         }
     }
-    let document = composer.finish();
+    let document = composer.finish(text.text.len() - usize::from(text.completed));
     document.check_use()?;
     Ok(document)
 }
@@ -76,6 +84,7 @@ struct Composer {
     anchors: HashMap<String, NodeId>,
     open: Vec<Open>,
     root: Option<NodeId>,
+    alone: bool,
 }
 
 /// A sequence or mapping that has not ended yet, and its children so far.
@@ -88,9 +97,22 @@ struct Open {
 
 impl Composer {
     fn take(&mut self, event: Event, line: u32) -> Result<(), YamlError> {
+        let mut written = Written {
+            start: place(event.start_mark.index),
+            end: place(event.end_mark.index),
+            style: Style::Plain,
+            decorated: false,
+        };
         match event.data {
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
                 let plain = style == ScalarStyle::Plain;
+                written.style = match style {
+                    ScalarStyle::SingleQuoted => Style::SingleQuoted,
+                    ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+                    ScalarStyle::Literal | ScalarStyle::Folded => Style::BlockScalar,
+                    _ => Style::Plain,
+                };
+                written.decorated = anchor.is_some() || tag.is_some();
                 // Here the parser is newer than Go's.
                 if plain && value.contains('?') && self.open.last().is_some_and(|open| open.flow) {
                     let what = "a question mark inside a flow collection".to_owned();
@@ -105,7 +127,7 @@ impl Composer {
                     Presentation::Tagged(tag) if tag == "!" && value == "<<" => Scalar::Merge,
                     presentation => scalar::resolve(value, presentation, line)?,
                 };
-                let node = self.add(Kind::Scalar(scalar), line);
+                let node = self.add(Kind::Scalar(scalar), line, written);
                 self.name(anchor, node);
                 self.attach(node);
             }
@@ -113,26 +135,31 @@ impl Composer {
                 let Some(target) = self.anchors.get(&anchor).copied() else {
                     return Err(YamlError::UnknownAnchor { line, name: anchor });
                 };
-                let node = self.add(Kind::Alias(target), line);
+                written.style = Style::Alias;
+                let node = self.add(Kind::Alias(target), line, written);
                 self.attach(node);
             }
-            EventData::SequenceStart { anchor, style, .. } => {
+            EventData::SequenceStart { anchor, tag, style, .. } => {
                 let flow = style == SequenceStyle::Flow;
-                self.begin(Kind::Sequence(Vec::new()), flow, anchor, line)?;
+                written.style = if flow { Style::Flow } else { Style::Block };
+                written.decorated = anchor.is_some() || tag.is_some();
+                self.begin(Kind::Sequence(Vec::new()), anchor, line, written)?;
             }
-            EventData::MappingStart { anchor, style, .. } => {
+            EventData::MappingStart { anchor, tag, style, .. } => {
                 let flow = style == MappingStyle::Flow;
-                self.begin(Kind::Mapping(Vec::new()), flow, anchor, line)?;
+                written.style = if flow { Style::Flow } else { Style::Block };
+                written.decorated = anchor.is_some() || tag.is_some();
+                self.begin(Kind::Mapping(Vec::new()), anchor, line, written)?;
             }
-            EventData::SequenceEnd | EventData::MappingEnd => self.end(),
+            EventData::SequenceEnd | EventData::MappingEnd => self.end(written.end),
             _ => {}
         }
         Ok(())
     }
 
-    fn add(&mut self, kind: Kind, line: u32) -> NodeId {
+    fn add(&mut self, kind: Kind, line: u32, written: Written) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        self.nodes.push(Node { line, kind });
+        self.nodes.push(Node { line, written, kind });
         id
     }
 
@@ -153,34 +180,52 @@ impl Composer {
     fn begin(
         &mut self,
         kind: Kind,
-        flow: bool,
         anchor: Option<String>,
         line: u32,
+        written: Written,
     ) -> Result<(), YamlError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(YamlError::TooDeep { line });
         }
-        let node = self.add(kind, line);
+        let flow = written.style == Style::Flow;
+        let node = self.add(kind, line, written);
         self.name(anchor, node);
         self.attach(node);
         self.open.push(Open { node, flow, children: Vec::new() });
         Ok(())
     }
 
-    fn end(&mut self) {
-        if let Some(Open { node, children: found, .. }) = self.open.pop()
-            && let Kind::Sequence(children) | Kind::Mapping(children) =
-                &mut self.nodes[node.0 as usize].kind
-        {
+    fn end(&mut self, place: usize) {
+        let Some(Open { node, flow, children: found }) = self.open.pop() else { return };
+        // The parser sees the end of a block only where the next thing begins.
+        let end = match found.last() {
+            _ if flow => place,
+            Some(last) => self.nodes[last.0 as usize].written.end,
+            None => self.nodes[node.0 as usize].written.start,
+        };
+        let node = &mut self.nodes[node.0 as usize];
+        node.written.end = end;
+        if let Kind::Sequence(children) | Kind::Mapping(children) = &mut node.kind {
             *children = found;
         }
     }
 
-    fn finish(mut self) -> Document {
-        let root = match self.root {
-            Some(root) => root,
-            None => self.add(Kind::Scalar(Scalar::Null), 1),
-        };
-        Document { nodes: self.nodes, root, syntax: Syntax::Yaml }
+    /// `length` is that of the file's own text.
+    fn finish(mut self, length: usize) -> Document {
+        let root = self.root.unwrap_or_else(|| {
+            let (start, end, style) = (0, 0, Style::Plain);
+            let written = Written { start, end, style, decorated: false };
+            self.add(Kind::Scalar(Scalar::Null), 1, written)
+        });
+        for node in &mut self.nodes {
+            node.written.start = node.written.start.min(length);
+            node.written.end = node.written.end.min(length);
+        }
+        Document { nodes: self.nodes, root, syntax: Syntax::Yaml, alone: self.alone }
     }
+}
+
+/// The parser counts bytes.
+fn place(index: u64) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
 }

@@ -1,13 +1,13 @@
 //! Strict JSON into the same tree, with lines, which `serde_json` does not tell.
 
-use super::{Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Syntax, YamlError};
+use super::{Document, Kind, MAX_DEPTH, Node, NodeId, Scalar, Style, Syntax, Written, YamlError};
 
 pub(super) fn parse(text: &[u8]) -> Result<Document, YamlError> {
     // Go replaces bytes that are not UTF-8 too, and only inside strings can they stand.
     let text = String::from_utf8_lossy(text);
     let mut reader = Reader { text: &text, place: 0, line: 1, nodes: Vec::new() };
     let root = reader.document()?;
-    Ok(Document { nodes: reader.nodes, root, syntax: Syntax::Json })
+    Ok(Document { nodes: reader.nodes, root, syntax: Syntax::Json, alone: true })
 }
 
 struct Reader<'a> {
@@ -31,9 +31,9 @@ impl Reader<'_> {
             // A value is due here; in an object, its key.
             if open.last().is_some_and(|open| open.object && open.parts.len().is_multiple_of(2)) {
                 self.blank();
-                let line = self.line;
+                let (line, start) = (self.line, self.place);
                 let key = self.string()?;
-                let key = self.add(Kind::Scalar(Scalar::Text(key)), line);
+                let key = self.add(Kind::Scalar(Scalar::Text(key)), line, start);
                 if let Some(open) = open.last_mut() {
                     open.parts.push(key);
                 }
@@ -41,26 +41,27 @@ impl Reader<'_> {
                 self.expect(b':', "a colon is missing after a key")?;
             }
             self.blank();
-            let line = self.line;
-            let mut done = if let Some(start @ (b'{' | b'[')) = self.peek() {
+            let (line, start) = (self.line, self.place);
+            let mut done = if let Some(bracket @ (b'{' | b'[')) = self.peek() {
                 self.place += 1;
                 if open.len() >= MAX_DEPTH {
                     return Err(YamlError::TooDeep { line });
                 }
-                let object = start == b'{';
+                let object = bracket == b'{';
                 let empty = Vec::new();
                 let kind = if object { Kind::Mapping(empty) } else { Kind::Sequence(empty) };
-                let node = self.add(kind, line);
+                let node = self.add(kind, line, start);
                 self.blank();
                 if self.peek() != Some(if object { b'}' } else { b']' }) {
                     open.push(Open { node, object, parts: Vec::new() });
                     continue;
                 }
                 self.place += 1;
+                self.nodes[node.0 as usize].written.end = self.place;
                 node
             } else {
                 let scalar = self.scalar()?;
-                self.add(Kind::Scalar(scalar), line)
+                self.add(Kind::Scalar(scalar), line, start)
             };
             // A value is complete; so are those around it that end here.
             while let Some(mut around) = open.pop() {
@@ -75,9 +76,9 @@ impl Reader<'_> {
                     (Some(b'}'), true) | (Some(b']'), false) => {
                         self.place += 1;
                         done = around.node;
-                        if let Kind::Mapping(parts) | Kind::Sequence(parts) =
-                            &mut self.nodes[around.node.0 as usize].kind
-                        {
+                        let node = &mut self.nodes[around.node.0 as usize];
+                        node.written.end = self.place;
+                        if let Kind::Mapping(parts) | Kind::Sequence(parts) = &mut node.kind {
                             *parts = around.parts;
                         }
                     }
@@ -95,9 +96,16 @@ impl Reader<'_> {
         Ok(root)
     }
 
-    fn add(&mut self, kind: Kind, line: u32) -> NodeId {
+    /// A node that ends here, as far as is known.
+    fn add(&mut self, kind: Kind, line: u32, start: usize) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        self.nodes.push(Node { line, kind });
+        let style = match kind {
+            Kind::Scalar(Scalar::Text(_)) => Style::DoubleQuoted,
+            Kind::Scalar(_) | Kind::Alias(_) => Style::Plain,
+            Kind::Sequence(_) | Kind::Mapping(_) => Style::Flow,
+        };
+        let written = Written { start, end: self.place, style, decorated: false };
+        self.nodes.push(Node { line, written, kind });
         id
     }
 

@@ -10,11 +10,13 @@ mod flatten;
 mod json;
 mod scalar;
 mod text;
+mod written;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 pub use flatten::Entry;
+pub use written::{Style, Written};
 
 /// Levels of nesting; Go's YAML and JSON readers both stop here.
 const MAX_DEPTH: usize = 10_000;
@@ -25,6 +27,8 @@ pub struct Document {
     nodes: Vec<Node>,
     root: NodeId,
     syntax: Syntax,
+    /// Whether nothing but comments follows it.
+    alone: bool,
 }
 
 /// A node of one [`Document`].
@@ -41,6 +45,7 @@ pub enum Syntax {
 #[derive(Debug)]
 struct Node {
     line: u32,
+    written: Written,
     kind: Kind,
 }
 

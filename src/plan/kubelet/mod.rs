@@ -1,8 +1,28 @@
 //! The kubelet's configuration: gates and the request timeout, set where they take effect.
+//!
+//! [`wanted`] says what the configuration of this kubelet should hold, [`read`] fetches the files that
+//! decide it, [`changes`] says which of them change and how. Where a distribution, a flag or another file
+//! would win over the change, none is made: the reason names what wins.
 
-use std::collections::BTreeMap;
+mod check;
+mod flow;
+mod map;
+mod native;
+#[cfg(test)]
+mod oracle;
+mod place;
+mod sources;
+mod splice;
+mod text;
+mod versions;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FileChange, Refused};
+pub use place::changes;
+pub use sources::{Files, SourceFile, read};
+pub use text::{Role, edit};
+pub use versions::{Ask, wanted};
 
 /// What the configuration shall say. Nothing else in it changes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -11,6 +31,9 @@ pub struct Wanted {
     pub gates: BTreeMap<String, Option<bool>>,
     /// As the kubelet writes durations: `20m`.
     pub runtime_request_timeout: Option<String>,
+    /// Gates among them of which nothing is known for so new a kubelet. They may only be written after
+    /// the kubelet itself has loaded the candidate.
+    pub unproven: BTreeSet<String>,
 }
 
 impl Wanted {
@@ -19,27 +42,25 @@ impl Wanted {
     }
 }
 
-/// What rules ask of the kubelet.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Ask {
-    pub pod_resources_get: bool,
-    pub runtime_class_in_image_cri: bool,
-    pub timeout_at_least: Option<crate::format::duration::GoDuration>,
-    pub drop_refused_gates: bool,
+/// Why a text is not edited.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Doubt {
+    /// From 1.
+    pub line: Option<u32>,
+    pub why: String,
 }
 
-#[derive(Debug, Default)]
-pub struct Files;
+impl Doubt {
+    fn new(why: impl Into<String>) -> Self {
+        Self { line: None, why: why.into() }
+    }
 
-/// The files that change; none where all is so already.
-pub(super) fn changes(
-    _kubelet: &crate::facts::kubelet::Kubelet,
-    _files: &Files,
-    _ask: &Ask,
-) -> Result<Vec<FileChange>, Refused> {
-    Ok(Vec::new())
-}
+    fn at(line: u32, why: impl Into<String>) -> Self {
+        Self { line: Some(line), why: why.into() }
+    }
 
-pub(super) fn unit(_kubelet: &crate::facts::kubelet::Kubelet) -> Result<String, Refused> {
-    Ok("kubelet.service".to_owned())
+    fn in_file(self, path: &str) -> Refused {
+        Refused { path: path.to_owned(), line: self.line, why: self.why }
+    }
 }

@@ -6,6 +6,8 @@
 
 mod archive;
 mod directory;
+pub mod pod_resources;
+pub(crate) mod process;
 mod reading;
 mod recorder;
 mod root;

@@ -61,7 +61,7 @@ impl Watch {
         let first = State::ask(programs, unit)?;
         let window = self.window(first.pause);
         let started = now();
-        let mut address = None;
+        let mut address: Option<Address> = None;
         let mut good_since: Option<Instant> = None;
         let mut process = first.pid;
         let mut state = first.clone();
@@ -83,7 +83,10 @@ impl Watch {
                 return not_up(format!("it is {}", state.describe()));
             }
             let health = if state.active == "active" && process != 0 {
-                let address = address.get_or_insert_with(|| Address::of(root, process));
+                // Until it answers: a unit is active before systemd's own process has become the kubelet.
+                if good_since.is_none() {
+                    address = Address::of(root, process);
+                }
                 address.as_ref().map_or(Health::Good, Address::ask)
             } else {
                 Health::Bad(format!("it is {}", state.describe()))

@@ -55,9 +55,8 @@ fn list_within(socket: &Path, deadline: Duration, cap: usize) -> Reading<Vec<Pod
         Ok(runtime) => runtime,
         Err(error) => return no_answer(format!("no runtime: {error}")),
     };
-    let answer = runtime.block_on(async {
-        tokio::time::timeout(deadline, ask(socket.to_owned(), cap)).await
-    });
+    let answer = runtime
+        .block_on(async { tokio::time::timeout(deadline, ask(socket.to_owned(), cap)).await });
     match answer {
         Ok(Ok(answer)) => Reading::Known(answer.pods()),
         Ok(Err(why)) => no_answer(why),

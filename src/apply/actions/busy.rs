@@ -15,12 +15,26 @@ use crate::report::visible;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Busy {
     /// A process has a VFIO device open: most likely a virtual machine that a GPU is given to.
-    VfioOpen { pid: u32, name: String, device: String },
+    VfioOpen {
+        pid: u32,
+        name: String,
+        device: String,
+    },
     /// The kubelet has given a GPU to this pod.
-    GpuPod { namespace: String, pod: String, resource: String },
+    GpuPod {
+        namespace: String,
+        pod: String,
+        resource: String,
+    },
     /// `pid` is `None` where the holder does not show.
-    PackageManager { name: String, pid: Option<u32>, lock: String },
-    Kubeadm { pid: u32 },
+    PackageManager {
+        name: String,
+        pid: Option<u32>,
+        lock: String,
+    },
+    Kubeadm {
+        pid: u32,
+    },
     /// What could not be told, and why.
     CannotTell(String),
 }
@@ -164,7 +178,8 @@ fn vfio_files(root: &Root, pid: u32) -> Result<BTreeSet<String>, Cause> {
             Reading::Known(target) if is_vfio(&target) => {
                 devices.insert(target);
             }
-            Reading::Known(_) | Reading::Absent => {}
+            // Closed between two looks, the link is gone or no longer one.
+            Reading::Known(_) | Reading::Absent | Reading::Unreadable(Cause::NotAFile(_)) => {}
             Reading::Unreadable(cause) => return Err(cause),
         }
     }

@@ -33,8 +33,7 @@ pub fn files(root: &Root) -> Vec<String> {
         .filter(|entry| is_entry(&entry.name))
         .map(|entry| format!("{ENTRIES}/{}", entry.name));
     let all = entries.chain(OTHERS.map(str::to_owned));
-    let mut real: Vec<String> =
-        all.filter_map(|path| root.resolve(&path).into_known()).collect();
+    let mut real: Vec<String> = all.filter_map(|path| root.resolve(&path).into_known()).collect();
     real.sort();
     real.dedup();
     real

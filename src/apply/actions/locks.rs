@@ -69,19 +69,24 @@ fn holder(path: &Path) -> Result<Option<Option<u32>>, Errno> {
         Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
         Err(errno) => return Err(errno),
     };
-    let mut lock = nix::libc::flock {
-        l_type: nix::libc::F_WRLCK as nix::libc::c_short,
-        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
+    let mut lock = lock();
     // Of an open file description, so that a lock of this very process would show as well.
     nix::fcntl::fcntl(&fd, FcntlArg::F_OFD_GETLK(&mut lock))?;
     if lock.l_type == nix::libc::F_UNLCK as nix::libc::c_short {
         return Ok(None);
     }
     Ok(Some(u32::try_from(lock.l_pid).ok().filter(|pid| *pid != 0)))
+}
+
+/// A lock for writing on the whole of a file.
+fn lock() -> nix::libc::flock {
+    nix::libc::flock {
+        l_type: nix::libc::F_WRLCK as nix::libc::c_short,
+        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
 }
 
 #[cfg(test)]

@@ -20,9 +20,11 @@ pub fn compare(old: &[u8], new: &[u8], change: &ArgumentChange) -> Result<(), St
     same_kernels(&before, &after)?;
     same_entries(&before, &after, &change)?;
     same_lines(&before, &after)?;
-    let takes_effect = after.config.entries().filter(|item| !item.is_recovery()).any(|item| {
-        item.kernels.iter().all(|kernel| change.is_made(&after.words(kernel)))
-    });
+    let takes_effect = after
+        .config
+        .entries()
+        .filter(|item| !item.is_recovery())
+        .any(|item| item.kernels.iter().all(|kernel| change.is_made(&after.words(kernel))));
     if takes_effect {
         return Ok(());
     }

@@ -50,8 +50,14 @@ fn judged(edit: impl FnOnce(String) -> String) -> Result<(), String> {
 fn other_arguments_and_nothing_else_are_taken() {
     assert_eq!(judged(|new| new), Ok(()));
     // Comments and blank lines mean nothing, nor does the place of what was asked for.
-    assert_eq!(judged(|new| new.replace("# DO NOT", "# Do not").replace("submenu", "\nsubmenu")), Ok(()));
-    assert_eq!(judged(|new| new.replace("ro  quiet intel_iommu=on", "ro intel_iommu=on quiet")), Ok(()));
+    assert_eq!(
+        judged(|new| new.replace("# DO NOT", "# Do not").replace("submenu", "\nsubmenu")),
+        Ok(())
+    );
+    assert_eq!(
+        judged(|new| new.replace("ro  quiet intel_iommu=on", "ro intel_iommu=on quiet")),
+        Ok(())
+    );
     // A recovery entry has no part in it, or may have one.
     assert_eq!(judged(|new| new.replace("ro single", "ro intel_iommu=on single")), Ok(()));
 }
@@ -75,11 +81,11 @@ fn dash_underscore_and_quotes_are_one_way_of_writing() {
 
 #[test]
 fn every_other_difference_is_refused_in_words() {
-    let third = MENU.split_inclusive('\n').skip_while(|line| !line.contains("Linux 6.1.0-1-amd64'"));
+    let third =
+        MENU.split_inclusive('\n').skip_while(|line| !line.contains("Linux 6.1.0-1-amd64'"));
     let third: String = third.take(4).collect();
-    let without_third = |new: String| {
-        new.replace(&third.replace("quiet splash", "quiet intel_iommu=on"), "")
-    };
+    let without_third =
+        |new: String| new.replace(&third.replace("quiet splash", "quiet intel_iommu=on"), "");
     let with_fourth = |new: String| {
         let fourth = third.replace("6.1.0-1", "6.1.0-3").replace("splash", "intel_iommu=on");
         new.replace("### END /etc/grub.d/10_linux", &format!("{fourth}### END"))
@@ -130,9 +136,9 @@ fn every_other_difference_is_refused_in_words() {
             "line 15 is \"initrd\t/boot/initrd.img-x\" and was \"initrd\t/boot/initrd.img-6.1.0-2-amd64\"",
             judged(|new| new.replacen("initrd.img-6.1.0-2-amd64", "initrd.img-x", 1)),
         ),
-        ("line 33, \"halt\", has come", judged(|new| format!("{new}halt\n"))),
+        ("line 32, \"halt\", has come", judged(|new| format!("{new}halt\n"))),
         (
-            "the new menu cannot be read, line 33: a block is opened and never closed",
+            "the new menu cannot be read, line 31: a block is opened and never closed",
             judged(|new| new.replace("\t}\n}\n", "\t}\n")),
         ),
         ("the new menu boots no Linux", judged(|_| String::new())),
@@ -147,7 +153,8 @@ fn what_was_asked_for_must_be_there() {
     let compare = |new: &str, wanted| compare(MENU.as_bytes(), new.as_bytes(), &wanted);
     assert_eq!(
         compare(MENU, change(&["intel_iommu=on"], &["splash"])),
-        Err("no entry of the new menu has what was asked for: with intel_iommu=on, without splash".into())
+        Err("no entry of the new menu has what was asked for: with intel_iommu=on, without splash"
+            .into())
     );
     // Half of it is not it, nor is it enough in an entry for repair.
     let half = MENU.replace("quiet splash", "quiet splash intel_iommu=on");

@@ -118,7 +118,10 @@ fn a_generator_that_fails_or_lies_changes_nothing() {
     let refused = |why: &str| format!("what grub-mkconfig made is refused: {why}");
     let work = stubs.path("menu/.ccgpu-node.cfg");
     for (script, error) in [
-        ("echo 'no space' >&2; exit 1".to_owned(), "grub-mkconfig ended with code 1: no space".to_owned()),
+        (
+            "echo 'no space' >&2; exit 1".to_owned(),
+            "grub-mkconfig ended with code 1: no space".to_owned(),
+        ),
         (format!("{}; kill -9 $$", copy("good")), "grub-mkconfig was ended by signal 9".to_owned()),
         ("echo done >&2".to_owned(), refused("it wrote no file")),
         (": > \"$2\"".to_owned(), refused("it is empty")),
@@ -126,16 +129,14 @@ fn a_generator_that_fails_or_lies_changes_nothing() {
             format!("{}; : > \"$2.new\"; echo done >&2", copy("good")),
             refused(&format!("it left {work}.new behind: done")),
         ),
-        (
-            copy("no-kernel"),
-            refused("the kernel /vmlinuz is no longer in it"),
-        ),
-        (
-            copy("no-root"),
-            refused("in the entry \"Linux\", root=/dev/vda1 became root=/dev/vdb1"),
-        ),
+        (copy("no-kernel"), refused("the kernel /vmlinuz is no longer in it")),
+        (copy("no-root"), refused("in the entry \"Linux\", root=/dev/vda1 became root=/dev/vdb1")),
+        ("truncate -s 9G \"$2\"".to_owned(), format!("{work}: larger than {CAP} bytes")),
         ("mkfifo \"$2\"".to_owned(), format!("{work}: a FIFO where a regular file is expected")),
-        ("ln -s /proc/kcore \"$2\"".to_owned(), format!("{work}: larger than {CAP} bytes")),
+        (
+            "ln -s /dev/zero \"$2\"".to_owned(),
+            format!("{work}: a character device where a regular file is expected"),
+        ),
     ] {
         stubs.program("grub-mkconfig", &script);
         stubs.program("grub-script-check", "exit 0");
@@ -162,7 +163,10 @@ fn garbage_is_refused_by_the_real_checker() {
     stubs.program("grub-mkconfig", "printf 'menuentry {{ \\0\\377 ' > \"$2\"");
     let error = generate(&stubs, &[], &[]).unwrap_err();
     let missing = "grub-script-check is not installed";
-    assert!(error.starts_with("grub-script-check ended with code 1: ") || error == missing, "{error}");
+    assert!(
+        error.starts_with("grub-script-check ended with code 1: ") || error == missing,
+        "{error}"
+    );
 }
 
 #[test]
@@ -210,10 +214,7 @@ fn the_generator_gets_the_surroundings_of_the_last_time() {
         lines.join(" ")
     };
     assert_eq!(environment(""), "GRUB_DISABLE_OS_PROBER=true LC_ALL=C");
-    assert_eq!(
-        environment("  set lang=de_DE\n"),
-        "GRUB_DISABLE_OS_PROBER=true LANG=de_DE.UTF-8"
-    );
+    assert_eq!(environment("  set lang=de_DE\n"), "GRUB_DISABLE_OS_PROBER=true LANG=de_DE.UTF-8");
     assert_eq!(environment("set lang=$x\n"), "GRUB_DISABLE_OS_PROBER=true LC_ALL=C");
     let probed = "### BEGIN /etc/grub.d/30_os-prober ###\nmenuentry 'Other' {\n}\n### END x ###\n";
     assert_eq!(environment(probed), "LC_ALL=C");

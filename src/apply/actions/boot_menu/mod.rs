@@ -107,9 +107,7 @@ fn checker(generator: &str) -> &'static str {
 /// environment.
 fn like_the_last_time(generator: Process, old: &[u8]) -> Process {
     let generator = match language(old) {
-        Some(language) => {
-            generator.without_env("LC_ALL").env("LANG", format!("{language}.UTF-8"))
-        }
+        Some(language) => generator.without_env("LC_ALL").env("LANG", format!("{language}.UTF-8")),
         None => generator,
     };
     if has_probed_entries(old) {
@@ -157,9 +155,7 @@ fn read(root: &Root, path: &str) -> Result<Vec<u8>, ActionError> {
             verb: "compared with",
             source: io::ErrorKind::NotFound.into(),
         }),
-        Reading::Unreadable(cause) => {
-            Err(ActionError::Unreadable { path: path.to_owned(), cause })
-        }
+        Reading::Unreadable(cause) => Err(ActionError::Unreadable { path: path.to_owned(), cause }),
     }
 }
 

@@ -50,11 +50,8 @@ pub fn settle(target: &str) -> Result<(), ActionError> {
 
 fn settle_with(programs: &Programs, target: &str) -> Result<(), ActionError> {
     let directory = Path::new(target).parent().unwrap_or(Path::new("/"));
-    let failed = |verb, source| ActionError::File {
-        path: directory.display().to_string(),
-        verb,
-        source,
-    };
+    let failed =
+        |verb, source| ActionError::File { path: directory.display().to_string(), verb, source };
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fd = nix::fcntl::open(directory, flags, Mode::empty())
         .map_err(|errno| failed("opened", errno.into()))?;

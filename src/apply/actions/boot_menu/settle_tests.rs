@@ -126,7 +126,10 @@ fn xfs_is_frozen_and_thawed() {
     }
     let target = stubs.path("mount/grub/grub.cfg");
     stubs.write("mount/grub/grub.cfg", "menu");
-    stubs.program("fsfreeze", &format!("echo $1 >> {}; exec /usr/sbin/fsfreeze \"$@\"", stubs.path("log")));
+    stubs.program(
+        "fsfreeze",
+        &format!("echo $1 >> {}; exec /usr/sbin/fsfreeze \"$@\"", stubs.path("log")),
+    );
     let result = settle_with(&stubs.programs(), &target);
     // It can be written to again.
     let thawed = sh("timeout 10 touch $1/mount/after");

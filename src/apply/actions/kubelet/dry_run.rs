@@ -56,7 +56,11 @@ pub(super) fn dry_run_with(
     let directory = match nix::unistd::mkdtemp(&run.join("ccgpu-node-dry-run.XXXXXX")) {
         Ok(path) => Directory(path),
         Err(errno) => {
-            return DryRun::NoVerdict(format!("no directory in {}: {}", run.display(), errno.desc()));
+            return DryRun::NoVerdict(format!(
+                "no directory in {}: {}",
+                run.display(),
+                errno.desc()
+            ));
         }
     };
     let own = directory.0.display().to_string();

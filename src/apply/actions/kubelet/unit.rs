@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_state_needs_all_its_lines() {
-        let text = "ActiveState=active\nSubState=running\nMainPID=7\nNRestarts=0\nRestartUSec=10s\n";
+        let text =
+            "ActiveState=active\nSubState=running\nMainPID=7\nNRestarts=0\nRestartUSec=10s\n";
         let state = State::parse(text).unwrap();
         assert_eq!((state.pid, state.restarts, state.pause), (7, 0, Some(Duration::from_secs(10))));
         for line in ["ActiveState=active\n", "SubState=running\n", "MainPID=7\n", "NRestarts=0\n"] {

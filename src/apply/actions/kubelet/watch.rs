@@ -12,11 +12,11 @@ use crate::host::Root;
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
     /// How long a kubelet may take from its start to its first answer.
-    start: Duration,
+    pub(super) start: Duration,
     /// Bounds of the window.
-    shortest: Duration,
-    longest: Duration,
-    pause: Duration,
+    pub(super) shortest: Duration,
+    pub(super) longest: Duration,
+    pub(super) pause: Duration,
 }
 
 /// What systemd waits where a unit does not say how long.
@@ -56,8 +56,7 @@ impl Watch {
         root: &Root,
         unit: &str,
     ) -> Result<(), ActionError> {
-        let not_up =
-            |why: String| Err(ActionError::NotUp { unit: shown(unit), why });
+        let not_up = |why: String| Err(ActionError::NotUp { unit: shown(unit), why });
         let first = State::ask(programs, unit)?;
         let window = self.window(first.pause);
         let started = now();
@@ -111,17 +110,6 @@ fn now() -> Instant {
 }
 
 #[cfg(test)]
-impl Watch {
-    /// For units whose pause is a fraction of a second.
-    pub(super) const OF_A_STAND_IN: Self = Self {
-        start: Duration::from_millis(1500),
-        shortest: Duration::from_millis(20_000),
-        longest: Duration::from_secs(120),
-        pause: Duration::from_millis(50),
-    };
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -132,7 +120,10 @@ mod tests {
             u64::try_from(Watch::OF_A_KUBELET.window(pause).as_millis()).unwrap()
         };
         // The packaged unit; one of a distribution; one that says nothing; one without a pause.
-        assert_eq!([window(10_000), window(5_000), window(100), window(0)], [30_000, 20_000, 20_000, 20_000]);
+        assert_eq!(
+            [window(10_000), window(5_000), window(100), window(0)],
+            [30_000, 20_000, 20_000, 20_000]
+        );
         assert_eq!([window(1_000), window(200), window(900)], [20_000, 2_000, 2_700]);
         assert_eq!(window(3_600_000), 120_000);
         assert_eq!(Watch::OF_A_KUBELET.window(None), Duration::from_secs(120));

@@ -19,13 +19,16 @@ pub(super) fn run(arguments: &cli::Recover, terminal: Terminal) -> Result<Exit, 
     Ok(recovered.transactions.iter().map(exit).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Ready))
 }
 
+/// That a fix was taken back is no failure of `recover`.
 fn exit(recovered: &Recovered) -> Exit {
     match recovered {
         Recovered::Discarded { .. }
         | Recovered::Confirmed { .. }
+        | Recovered::RolledBack { reboot: false, .. }
         | Recovered::Finished { pending: false, .. } => Exit::Ready,
-        Recovered::Finished { pending: true, .. } => Exit::RebootRequired,
-        Recovered::RolledBack { .. } => Exit::RolledBack,
+        Recovered::RolledBack { reboot: true, .. } | Recovered::Finished { pending: true, .. } => {
+            Exit::RebootRequired
+        }
         Recovered::Ineffective { .. }
         | Recovered::Manual { .. }
         | Recovered::Postponed { .. } => Exit::NeedsPerson,

@@ -7,6 +7,8 @@
 mod archive;
 mod clock;
 mod directory;
+pub mod pod_resources;
+pub(crate) mod process;
 mod reading;
 mod recorder;
 mod root;

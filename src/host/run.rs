@@ -1,27 +1,15 @@
-//! The only place that starts programs: a closed list, each with a deadline and a cap on its output.
+//! The programs that are asked something: a closed list, each with a deadline.
 //!
-//! Nothing in the list changes a host. A program that does not answer in time is killed with all that
-//! it started.
+//! Nothing in the list changes a host; the programs that do are listed in `apply::actions`. One that does
+//! not answer in time is killed with all that it started.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-
+use super::process::{End, Process, ProcessError};
 use super::reading::{Cause, Reading};
 use super::root::Root;
-
-/// Bytes of a program's output that are looked at.
-const OUTPUT_CAP: u64 = 64 << 10;
-/// How often a running program is looked after.
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// A program that may be asked something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,20 +26,11 @@ impl Program {
         }
     }
 
-    fn deadline(&self) -> Duration {
+    fn process(&self) -> Process {
         match self {
             // A Go binary of 100 MB from a cold disk.
-            Self::KubeletVersion { .. } => Duration::from_secs(5),
-        }
-    }
-
-    fn command(&self) -> Command {
-        match self {
             Self::KubeletVersion { binary } => {
-                #[expect(clippy::disallowed_methods, reason = "this is the door")]
-                let mut command = Command::new(binary);
-                command.arg("--version");
-                command
+                Process::new(binary, Duration::from_secs(5)).arg("--version")
             }
         }
     }
@@ -116,66 +95,21 @@ impl Run {
 }
 
 fn ask(program: &Program) -> Reading<Output> {
+    let name = program.name();
     let no_answer = |why: String| Reading::Unreadable(Cause::NoAnswer(why));
-    let child = program
-        .command()
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .current_dir("/")
-        .process_group(0)
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => return no_answer(format!("{} did not start: {error}", program.name())),
-    };
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    let end = Instant::now() + program.deadline();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => {
-                let stdout = written(&mut child);
-                return Reading::Known(Output { code: status.code(), stdout });
-            }
-            #[expect(clippy::disallowed_methods, reason = "this is the door")]
-            Ok(None) if Instant::now() < end => std::thread::sleep(PAUSE),
-            Ok(None) => {
-                kill(&mut child);
-                let seconds = program.deadline().as_secs();
-                return no_answer(format!("{} gave no answer in {seconds} s", program.name()));
-            }
-            Err(error) => {
-                kill(&mut child);
-                return no_answer(format!("{}: {error}", program.name()));
-            }
+    match program.process().run() {
+        Ok(said) => {
+            let code = match said.end {
+                End::Code(code) => Some(code),
+                End::Signal(_) => None,
+            };
+            Reading::Known(Output { code, stdout: said.stdout })
         }
-    }
-}
-
-/// What stands in the pipe of a program that ended. Children of its own may still hold the pipe open,
-/// so this must not wait for its end.
-fn written(child: &mut Child) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = child.stdout.take()
-        && nix::fcntl::fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_ok()
-    {
-        // An error here is the end of what can be had; the bytes so far stand.
-        let _ = pipe.take(OUTPUT_CAP).read_to_end(&mut bytes);
-    }
-    bytes
-}
-
-fn kill(child: &mut Child) {
-    let group = i32::try_from(child.id()).map(Pid::from_raw);
-    if let Ok(group) = group {
-        match killpg(group, Signal::SIGKILL) {
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(_) => {
-                let _ = child.kill();
-            }
+        Err(ProcessError::NotInstalled) => no_answer(format!("{name} did not start: no such file")),
+        Err(ProcessError::NotStarted(error)) => no_answer(format!("{name} did not start: {error}")),
+        Err(ProcessError::TimedOut { after, .. }) => {
+            no_answer(format!("{name} gave no answer in {} s", after.as_secs()))
         }
+        Err(ProcessError::Lost(error)) => no_answer(format!("{name}: {error}")),
     }
-    let _ = child.wait();
 }

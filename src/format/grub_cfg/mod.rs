@@ -186,6 +186,11 @@ impl Item {
 }
 
 impl Kernel {
+    /// The file that is booted, where no variable hides it.
+    pub fn path(&self) -> Option<String> {
+        self.words.first().and_then(Word::literal)
+    }
+
     fn is_recovery(&self) -> bool {
         let path = self.words.first().and_then(Word::literal);
         path.is_some_and(|path| path.contains("-0-rescue"))

@@ -1,0 +1,145 @@
+//! Whether the host's own kubelet takes a configuration, before anything is changed.
+//!
+//! A kubelet without `--kubeconfig` that is told to authenticate by webhook loads, merges and validates its
+//! configuration and then stops, since it has no client to ask. How it stops is the answer. It runs in
+//! network and mount namespaces of its own, with directories of its own, and never for long; an ending that
+//! is not in the list is no verdict, whatever it may look like.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::error::{last_lines, shown};
+use super::super::programs::{Programs, ended};
+use crate::host::process::{End, Said};
+
+/// It takes a quarter of a second; its binary has to come from a cold disk first.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// What the kubelet logs where it could only decode a file by ignoring a part of it.
+pub(super) const LENIENT: &str = "Using lenient decoding";
+
+/// What to ask a kubelet about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidate {
+    /// The kubelet's binary.
+    pub binary: String,
+    /// The configuration file.
+    pub config: Option<String>,
+    /// The directory of drop-ins.
+    pub config_dir: Option<String>,
+    /// The values of `--feature-gates` that the running kubelet has: `Name=true,Other=false`.
+    pub gates: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DryRun {
+    /// `lenient`: it starts, but ignores something.
+    Accepted { lenient: bool },
+    /// It would not start, by its own words.
+    Rejected(String),
+    /// It could not be asked, or its ending says neither.
+    NoVerdict(String),
+}
+
+/// Asks the kubelet. Its directories are made for it below `/run`, and removed.
+pub fn dry_run(candidate: &Candidate) -> DryRun {
+    dry_run_with(&Programs::of_this_host(), Path::new("/run"), candidate, DEADLINE)
+}
+
+pub(super) fn dry_run_with(
+    programs: &Programs,
+    run: &Path,
+    candidate: &Candidate,
+    deadline: Duration,
+) -> DryRun {
+    let directory = match nix::unistd::mkdtemp(&run.join("ccgpu-node-dry-run.XXXXXX")) {
+        Ok(path) => Directory(path),
+        Err(errno) => {
+            return DryRun::NoVerdict(format!(
+                "no directory in {}: {}",
+                run.display(),
+                errno.desc()
+            ));
+        }
+    };
+    let own = directory.0.display().to_string();
+    let mut arguments = vec![
+        "--net".to_owned(),
+        "--mount".to_owned(),
+        "--".to_owned(),
+        candidate.binary.clone(),
+        format!("--root-dir={own}"),
+        format!("--cert-dir={own}/pki"),
+        "--authentication-token-webhook=true".to_owned(),
+    ];
+    arguments.extend(candidate.config.iter().map(|path| format!("--config={path}")));
+    arguments.extend(candidate.config_dir.iter().map(|path| format!("--config-dir={path}")));
+    arguments.extend(candidate.gates.iter().map(|gates| format!("--feature-gates={gates}")));
+    // Its temporary files go where they are removed with the rest.
+    let process = programs.program("unshare", deadline).args(arguments).env("TMPDIR", &own);
+    match ended("unshare", &process) {
+        Ok(Said { end, stdout, stderr }) => {
+            let mut output = stdout;
+            output.extend_from_slice(b"\n");
+            output.extend_from_slice(&stderr);
+            let code = match end {
+                End::Code(code) => Some(code),
+                End::Signal(_) => None,
+            };
+            verdict(code, &String::from_utf8_lossy(&output))
+        }
+        Err(error) => DryRun::NoVerdict(error.to_string()),
+    }
+}
+
+/// A directory that goes when it is no longer needed.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Nothing can be done about one that stays; it is empty of meaning and gone at the next boot.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What an ending means. `code` is `None` where a signal ended the kubelet.
+pub fn verdict(code: Option<i32>, output: &str) -> DryRun {
+    let words = |needle: &str| {
+        let line = output.lines().find(|line| line.contains(needle)).unwrap_or_default();
+        shown(from_its_error(line))
+    };
+    const ACCEPTED: &str =
+        "failed to run Kubelet: no client provided, cannot use webhook authentication";
+    const REJECTED: [&str; 3] = [
+        "failed to load kubelet config file",
+        "failed to validate kubelet configuration",
+        "failed to merge",
+    ];
+    const PANIC: &str = "panic: failed to merge global and in-flight";
+    let rejected = REJECTED.into_iter().find(|needle| output.contains(needle));
+    let lenient = output.contains(LENIENT);
+    match (code, rejected) {
+        (Some(2), _) if output.contains(PANIC) => DryRun::Rejected(words(PANIC)),
+        (Some(1), None) if output.contains(ACCEPTED) => DryRun::Accepted { lenient },
+        (Some(1), Some(needle)) if !output.contains(ACCEPTED) => DryRun::Rejected(words(needle)),
+        _ => {
+            let end = match code {
+                Some(code) => format!("it ended with code {code}"),
+                None => "a signal ended it".to_owned(),
+            };
+            let said = last_lines(output.as_bytes());
+            DryRun::NoVerdict(if said.is_empty() { end } else { format!("{end}: {said}") })
+        }
+    }
+}
+
+/// The part of a line of the log from its error on, without the place in the kubelet's source.
+fn from_its_error(line: &str) -> &str {
+    let from = |mark: &str| line.find(mark).and_then(|at| line.get(at..));
+    from("err=").or_else(|| from("failed to ")).unwrap_or(line)
+}
+
+#[cfg(test)]
+#[path = "dry_run_tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! The restart of the kubelet and the proof that it came up; and, before that, whether it takes a
+//! configuration at all.
+//!
+//! `systemctl restart` ends well although the kubelet is gone a moment later, and its unit then starts it
+//! for ever without being `failed`. So a restart counts only once the same process has answered for a whole
+//! window. Undoing a change that the kubelet did not survive is not done here.
+
+mod dry_run;
+mod health;
+mod unit;
+mod watch;
+
+use std::time::Duration;
+
+pub use dry_run::{Candidate, DryRun, dry_run, verdict};
+
+use super::error::ActionError;
+use super::programs::{Programs, succeeded};
+use crate::host::{Cause, Root};
+use watch::Watch;
+
+/// A unit may take 90 s to stop before it is killed.
+const RESTART_DEADLINE: Duration = Duration::from_secs(150);
+
+/// Restarts a unit and watches it. It returns once the kubelet has been up for the whole window: half a
+/// minute for the unit that Kubernetes packages.
+pub fn restart(unit: &str) -> Result<(), ActionError> {
+    restart_with(&Programs::of_this_host(), &Watch::OF_A_KUBELET, unit)
+}
+
+fn restart_with(programs: &Programs, watch: &Watch, unit: &str) -> Result<(), ActionError> {
+    let root = Root::live().map_err(|error| ActionError::Unreadable {
+        path: "/".to_owned(),
+        cause: Cause::NoAnswer(error.to_string()),
+    })?;
+    let restart = programs.program("systemctl", RESTART_DEADLINE).args(["restart", "--", unit]);
+    succeeded("systemctl", &restart)?;
+    watch.until_proven(programs, &root, unit)
+}
+
+/// Whether the unit's journal says that the running kubelet ignores a part of its configuration. `false`
+/// also where the journal cannot be asked: this is a remark and decides nothing.
+pub fn decodes_leniently(unit: &str) -> bool {
+    decodes_leniently_with(&Programs::of_this_host(), unit)
+}
+
+fn decodes_leniently_with(programs: &Programs, unit: &str) -> bool {
+    let Ok(state) = unit::State::ask(programs, unit) else { return false };
+    if state.pid == 0 {
+        return false;
+    }
+    // The oldest lines come first, and the one that is wanted is among the first of a process.
+    let journal = programs.program("journalctl", Duration::from_secs(10)).args([
+        "--no-pager".to_owned(),
+        "--output=cat".to_owned(),
+        "--boot".to_owned(),
+        format!("--unit={unit}"),
+        format!("_PID={}", state.pid),
+    ]);
+    succeeded("journalctl", &journal)
+        .is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(dry_run::LENIENT))
+}
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,6 @@ fn the_host_with_much_to_fix_has_it() {
 }
 
 #[test]
-#[ignore = "until there is a `fix`"]
 fn fix_survives_every_fault() {
     if !possible() {
         return;

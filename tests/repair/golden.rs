@@ -121,7 +121,6 @@ fn repair(host: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "until there is a `fix`"]
 fn every_recorded_host_is_repaired_as_its_golden_file_says_and_taken_back() {
     let wrong: Vec<String> = hosts().iter().flat_map(|host| repair(host)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -74,8 +74,7 @@ pub(super) fn checked(
     change: &ArgumentChange,
 ) -> Result<(Vec<Argument<'_>>, Vec<Argument<'_>>), Refused> {
     for text in change.add.iter().chain(&change.remove) {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.,:=/@+-".contains(&byte);
-        if text.is_empty() || text.starts_with(['=', '-']) || !text.bytes().all(is_plain) {
+        if text.starts_with(['=', '-']) || !is_plain(text.as_bytes()) {
             let why = format!("`{}` is no plain word", text.escape_default());
             return Err(refused(DEFAULTS, None, why));
         }
@@ -98,6 +97,12 @@ pub(super) fn checked(
         }
     }
     Ok((add, remove))
+}
+
+/// Whether a word is one to the shell, to GRUB and to the kernel, without any quotes.
+pub(super) fn is_plain(word: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.,:=/@+-".contains(byte);
+    !word.is_empty() && word.iter().all(is_plain)
 }
 
 /// Whether the argument is in the line that the kernel reads, and no later one of its key takes it back.

@@ -49,16 +49,18 @@ fn edits(work: &Defaults, argument: &Argument<'_>) -> Result<Vec<Edit>, Refused>
     Ok(edits)
 }
 
+/// The cut that takes one argument of a value out of the text that wrote it.
 fn edit(
     work: &Defaults,
     texts: &[Vec<Assignment<'_>>],
     argument: &Argument<'_>,
-    word: &Word,
+    token: &Word,
     found: &Match,
 ) -> Result<Edit, Refused> {
-    let stretches: Option<Vec<_>> = word.written.iter().copied().collect();
+    // What no file wrote has no place.
+    let stretches: Option<Vec<_>> = token.written.iter().copied().collect();
     let stretches = stretches.unwrap_or_default();
-    let (Some(&(file, line, first)), Some(&(last_file, _, last))) =
+    let (Some(&(file, line, first)), Some(&(behind, _, last))) =
         (stretches.first(), stretches.last())
     else {
         return Err(refused(DEFAULTS, None, format!("`{}` comes from outside", argument.text)));
@@ -67,11 +69,12 @@ fn edit(
     let refuse = |why: &str| {
         refused(path, Some(line), format!("`{}` cannot be taken out of this: {why}", argument.text))
     };
-    let list = texts.get(file).map(Vec::as_slice).unwrap_or_default();
-    let place = list.partition_point(|one| one.value.span.end < last.end);
-    let Some(assignment) = list.get(place).filter(|one| {
-        file == last_file && one.value.span.start <= first.start && first.start <= last.start
-    }) else {
+    let in_order = texts.get(file).map(Vec::as_slice).unwrap_or_default();
+    let place = in_order.partition_point(|one| one.value.span.end < last.end);
+    let holds = |one: &&Assignment<'_>| {
+        file == behind && one.value.span.start <= first.start && first.start <= last.start
+    };
+    let Some(assignment) = in_order.get(place).filter(holds) else {
         return Err(refuse("it is put together from several values"));
     };
     if assignment.name != LINUX && assignment.name != DEFAULT {
@@ -86,7 +89,7 @@ fn edit(
         _ => false,
     });
     match found {
-        Match::Member { at, rest } if word.is_bare() && stretches.len() == 1 => {
+        Match::Member { at, rest } if token.is_bare() && stretches.len() == 1 => {
             let span = Span { start: first.start + at, end: first.end };
             Ok(Edit { file, span, with: rest.clone().into_bytes() })
         }

@@ -33,13 +33,9 @@ fn is_own(text: &[u8]) -> bool {
         return false;
     };
     let Some(arguments) = behind.strip_prefix(before) else { return false };
-    let is_plain = |word: &[u8]| {
-        !word.is_empty()
-            && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.,:=/@+-".contains(byte))
-    };
     match arguments.split_first() {
         None => true,
-        Some((b' ', words)) => words.split(|byte| *byte == b' ').all(is_plain),
+        Some((b' ', words)) => words.split(|byte| *byte == b' ').all(argument::is_plain),
         Some(_) => false,
     }
 }
@@ -76,35 +72,39 @@ pub(super) fn add(work: &mut Defaults, argument: &Argument<'_>) -> Result<(), Re
 }
 
 /// Adds a line that assigns the argument, at the end of `/etc/default/grub`. It ends as the line before it.
-pub(super) fn add_line(work: &mut Defaults, argument: &Argument<'_>) -> Result<(), Refused> {
-    let Some((_, text)) = work.files.first_mut() else { return Ok(()) };
+pub(super) fn add_line(work: &mut Defaults, argument: &Argument<'_>) {
+    let Some((_, text)) = work.files.first_mut() else { return };
     let ends = if text.ends_with(b"\r\n") { "\r\n" } else { "\n" };
     let line = format!("{DEFAULT}=\"{}\"{MARK}", argument.text);
     let is_whole = text.is_empty() || text.ends_with(b"\n");
     let line = if is_whole { line + ends } else { format!("\n{line}") };
     text.extend_from_slice(line.as_bytes());
-    Ok(())
 }
 
-/// Takes away what is ours and has become empty.
+/// Takes away what is ours and has just become empty.
 pub(super) fn tidy(work: &mut Defaults, before: &Defaults) {
     let empty = render("");
-    work.files.retain(|(path, text)| !(PATHS.contains(&path.as_str()) && *text == empty));
-    let (Some((_, text)), Some((_, was))) = (work.files.first_mut(), before.files.first()) else {
-        return;
-    };
+    work.files.retain(|file| {
+        let (path, text) = file;
+        !PATHS.contains(&path.as_str()) || *text != empty || before.files.contains(file)
+    });
+    if let (Some(now), Some(was)) = (work.files.first_mut(), before.files.first())
+        && now != was
+        && let Some(rest) = without_empty_line(&now.1)
+    {
+        now.1 = rest;
+    }
+}
+
+/// The text without our line at its end, where that has no argument any more.
+fn without_empty_line(text: &[u8]) -> Option<Vec<u8>> {
     let line = format!("{DEFAULT}=\"\"{MARK}");
-    for ends in ["\r\n", "\n", ""] {
+    for ends in ["\r\n", "\n"] {
         let own = format!("{line}{ends}");
-        let Some(rest) = text.strip_suffix(own.as_bytes()) else { continue };
-        let rest = if ends.is_empty() { rest.strip_suffix(b"\n") } else { Some(rest) };
-        // It must begin a line, and have lost its argument just now.
-        if let Some(rest) =
-            rest.filter(|rest| ends.is_empty() || rest.is_empty() || rest.ends_with(b"\n"))
-            && text != was
-        {
-            *text = rest.to_vec();
-            return;
+        if let Some(rest) = text.strip_suffix(own.as_bytes()) {
+            return (rest.is_empty() || rest.ends_with(b"\n")).then(|| rest.to_vec());
         }
     }
+    // The text had no newline at its end, so one was put before the line.
+    text.strip_suffix(format!("\n{line}").as_bytes()).map(<[u8]>::to_vec)
 }

@@ -30,7 +30,7 @@ const ROWS: &[Row] = &[
     ("one key twice with other values, a near copy below", "GRUB_CMDLINE_LINUX_DEFAULT=\"r=U=b-1 iommu=1 amd_iommu=on iommu=pt t=never\"\n#GRUB_CMDLINE_LINUX_DEFAULT=\"iommu=1 iommu=pt\"\n", &[], true),
     ("all arguments in the other variable", "GRUB_CMDLINE_LINUX_DEFAULT=\"\"\nGRUB_CMDLINE_LINUX=\"nomerge lockdown=c iommu=pt v=none\"\n", &[], true),
     ("one line without a newline", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet intel_iommu=on iommu=pt nofb nox2apic\"", &[], true),
-    ("a program's output elsewhere, and only one variable", "GRUB_DISTRIBUTOR=\"$(sed 's, release .*$,,g' /etc/system-release)\"\nGRUB_CMDLINE_LINUX=\"rhgb quiet iommu=pt\"\n", &[], false),
+    ("a program's output elsewhere, and only one variable", "GRUB_DISTRIBUTOR=\"$(sed 's, release .*$,,g' /etc/os-release)\"\nGRUB_CMDLINE_LINUX=\"rhgb quiet iommu=pt\"\n", &[], false),
     ("the one variable only as a comment", "#GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"intel_iommu=on iommu=pt\"\n", &[], false),
     ("one variable in one line", "GRUB_CMDLINE_LINUX=\"i.test=1 b.card=105 quiet\"", &[], false),
     ("the other order, and a blank at the end", "GRUB_CMDLINE_LINUX=\"\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"splash quiet \"\n", &[], true),
@@ -157,8 +157,7 @@ fn lines(changes: &[FileChange]) -> String {
         let rest = (&before[head..], &after[head..]);
         let tail = rest.0.iter().rev().zip(rest.1.iter().rev()).take_while(|(a, b)| a == b).count();
         let name = change.path.strip_prefix("/etc/default/").unwrap();
-        for line in after[head..after.len() - tail].iter().filter(|line| !line.starts_with("# Wr"))
-        {
+        for line in after[head..after.len() - tail].iter().filter(|line| !line.starts_with("# ")) {
             write!(shown, "\n    {name}: {}", line.replace('\r', "<CR>")).unwrap();
         }
     }

@@ -1,22 +1,22 @@
 //! Putting an argument behind all others.
 
 use super::argument::{self, Argument};
-use super::asked::{Asked, Site, assignments, why_not_plain};
+use super::asked::{Asked, Site, Word, assignments, why_not_plain};
 use super::{DEFAULTS, Defaults, Edit, Refused, carry_out, drop_in, refused};
 use crate::format::shell_vars::{Assignment, Part, PartKind, Quote, Span};
 
 /// Adds an argument that neither variable holds.
 pub(super) fn add(work: &mut Defaults, argument: &Argument<'_>) -> Result<(), Refused> {
     let asked = Asked::read(work)?;
-    if asked.words().any(super::asked::Word::ends_kernel) {
-        let lines = [&asked.linux, &asked.default];
-        let line = lines.into_iter().flatten().find(|l| l.words.iter().any(|w| w.ends_kernel()));
-        let site = line.map(|line| line.site);
-        return Err(refuse(work, site, "`--` hands what follows it to init, not to the kernel"));
+    let mut lines = asked.linux.iter().chain(&asked.default);
+    if let Some(line) = lines.find(|line| line.words.iter().any(Word::ends_kernel)) {
+        let why = "`--` hands what follows it to init, not to the kernel";
+        return Err(refuse(work, Some(line.site), why));
     }
     // The one that the kernel reads last.
     let Some(line) = asked.default.as_ref().or(asked.linux.as_ref()) else {
-        return drop_in::add_line(work, argument);
+        drop_in::add_line(work, argument);
+        return Ok(());
     };
     let site = line.site;
     let why = match place(work, site) {

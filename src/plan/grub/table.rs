@@ -137,7 +137,8 @@ pub(super) fn contradiction(
             return Some(format!("{add} is not the last of its key: {line:?}"));
         }
     }
-    let unwanted = line.iter().find(|token| rest_of(token, &change.remove).as_ref() != Some(token));
+    let is_left = |token: &&String| rest_of(token, &[]) != rest_of(token, &change.remove);
+    let unwanted = line.iter().find(is_left);
     unwanted.map(|token| format!("{token} is still there"))
 }
 
@@ -147,7 +148,9 @@ fn rest(token: &str, change: &ArgumentChange) -> Option<String> {
 
 /// A token without what is listed; none where nothing is left.
 fn rest_of(token: &str, list: &[String]) -> Option<String> {
-    let mut token = token.to_owned();
+    // GRUB takes the quotes away.
+    let bare = token.strip_prefix('"').and_then(|token| token.strip_suffix('"'));
+    let mut token = bare.unwrap_or(token).to_owned();
     for text in list {
         if token == *text {
             return None;

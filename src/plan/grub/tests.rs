@@ -68,6 +68,34 @@ fn an_argument_is_compared_as_the_kernel_does() {
 }
 
 #[test]
+fn the_blanks_of_an_argument_go_with_it() {
+    let remove = change(&[], &[REMOVE]);
+    for (before, after) in [
+        ("'a iommu=pt b'", "'a b'"),
+        ("'a  iommu=pt  b'", "'a  b'"),
+        ("'iommu=pt  b'", "'b'"),
+        ("'a\tiommu=pt'", "'a'"),
+        ("' iommu=pt b'", "' b'"),
+        ("' iommu=pt '", "'  '"),
+        ("'a iommu=pt '", "'a '"),
+        ("a\\ iommu=pt\\ b", "a\\ b"),
+        ("iommu=pt\\ b", "b"),
+        ("'a '\"iommu=pt\"' b'", "'a '\"\"' b'"),
+        ("\"$GRUB_CMDLINE_LINUX iommu=pt\"", "\"$GRUB_CMDLINE_LINUX\""),
+        ("\"a \\\niommu=pt b\"", "\"a \\\nb\""),
+    ] {
+        let text = |value| format!("GRUB_CMDLINE_LINUX={value} # c\n");
+        assert_eq!(main_after(&text(before), &remove), text(after));
+    }
+}
+
+#[test]
+fn what_is_handed_to_init_is_no_argument_of_the_kernel() {
+    let host = host(b"GRUB_CMDLINE_LINUX=\"quiet -- intel_iommu=on\"\n", &[], false);
+    assert!(why(&host, &change(&[ADD], &[])).contains("`--` hands what follows it to init"));
+}
+
+#[test]
 fn of_a_list_only_the_member_goes() {
     let remove = change(&[], &[REMOVE]);
     for (before, after) in [

@@ -49,3 +49,70 @@ impl Document {
         parts.as_chunks().0.iter().map(|[key, value]| (*key, *value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts of all pairs of the root and of the maps in it, and their styles.
+    fn parts(text: &str) -> Vec<(&str, Style, bool)> {
+        let document = Document::parse(text.as_bytes()).unwrap();
+        let mut open = vec![document.root()];
+        let mut found = Vec::new();
+        while let Some(node) = open.pop() {
+            for (key, value) in document.pairs(node) {
+                for node in [key, value] {
+                    let Written { start, end, style, decorated } = document.written(node);
+                    found.push((&text[start..end], style, decorated));
+                }
+                open.push(value);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn places_are_told_in_bytes() {
+        use Style::{Alias, Block, BlockScalar, DoubleQuoted, Flow, Plain, SingleQuoted};
+
+        let text = "# é 指\nmap: # c\n  - 1\n  - 'é' # d\n\n'flow': {\"a\": &x é, b: *x}\nnone:\ntext: |\n  é\n";
+        assert_eq!(
+            parts(text),
+            [
+                ("map", Plain, false),
+                ("- 1\n  - 'é'", Block, false),
+                ("'flow'", SingleQuoted, false),
+                ("{\"a\": &x é, b: *x}", Flow, false),
+                ("none", Plain, false),
+                ("", Plain, false),
+                ("text", Plain, false),
+                ("|\n  é\n", BlockScalar, false),
+                ("\"a\"", DoubleQuoted, false),
+                ("&x é", Plain, true),
+                ("b", Plain, false),
+                ("*x", Alias, false),
+            ]
+        );
+        assert_eq!(
+            parts("{ \"é\": [1, {\"b\": 2}],\n\"c\" :null}\n"),
+            [
+                ("\"é\"", DoubleQuoted, false),
+                ("[1, {\"b\": 2}]", Flow, false),
+                ("\"c\"", DoubleQuoted, false),
+                ("null", Plain, false),
+            ]
+        );
+        assert_eq!(parts("a: |\n  b")[1], ("|\n  b", BlockScalar, false));
+    }
+
+    #[test]
+    fn a_document_alone_has_nothing_but_comments_after_it() {
+        let alone = |text: &str| Document::parse(text.as_bytes()).unwrap().is_alone();
+        for text in ["a: 1\n", "---\na: 1\n...\n# end\n", "a: 1", "{\"a\": 1}", "# c\n{a: 1}\n"] {
+            assert!(alone(text), "{text:?}");
+        }
+        for text in ["a: 1\n---\nb: 2\n", "a: 1\n---\n", "a: 1\n...\nb: 2\n", "a: 1\n--- {broken"] {
+            assert!(!alone(text), "{text:?}");
+        }
+    }
+}

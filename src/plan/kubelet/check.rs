@@ -36,7 +36,7 @@ fn failed(what: &str) -> Doubt {
 }
 
 /// The kubelet's own view: the gates and the timeout are the wanted ones, all other gates as before.
-fn as_wanted(before: &Decoded, after: &Decoded, wanted: &Wanted) -> Result<(), Doubt> {
+pub(super) fn as_wanted(before: &Decoded, after: &Decoded, wanted: &Wanted) -> Result<(), Doubt> {
     let values = |decoded: &Decoded| -> BTreeMap<String, Option<bool>> {
         decoded.gates.iter().map(|(name, set)| (name.clone(), set.value)).collect()
     };

@@ -327,7 +327,8 @@ fn takes_effect(files: &Files, changes: &[FileChange], wanted: &Wanted) -> Resul
     if gates && (wanted.runtime_request_timeout.is_none() || now.timeout == timeout_of(wanted)) {
         return Ok(());
     }
-    let path = changes.first().map_or("", |change| change.path.as_str());
+    let path = changes.first().map(|change| &change.path);
+    let path = path.or(files.main.as_ref().map(|file| &file.path)).map_or("", String::as_str);
     Err(Doubt::new("the change would not take effect").in_file(path))
 }
 

@@ -41,8 +41,8 @@ impl Role {
 
 /// The text with the wanted settings; the same text where they are so already.
 ///
-/// A gate that is taken out goes with its line; the last one leaves `featureGates: {}`, so that a section
-/// which was there stays. A section that is missing is added at the end.
+/// A gate that is taken out goes with its line; the last one leaves an empty section, `featureGates: {}`,
+/// so that a section which was there stays. A section that is missing is added at the end.
 pub fn edit(text: &[u8], wanted: &Wanted, role: Role) -> Result<Vec<u8>, Doubt> {
     let before = admit(text, wanted, role)?;
     let original = std::str::from_utf8(text).map_err(|_| Doubt::new("not UTF-8"))?;
@@ -57,7 +57,9 @@ pub fn edit(text: &[u8], wanted: &Wanted, role: Role) -> Result<Vec<u8>, Doubt> 
     if let Some(timeout) = &wanted.runtime_request_timeout {
         now = apply(&now, set_timeout(&Open::new(&now)?, timeout)?)?;
     }
-    if now != original {
+    if now == original {
+        check::as_wanted(&before, &before, wanted)?;
+    } else {
         check::only_wanted_changed(original, &now, &before, wanted, role)?;
     }
     Ok(now.into_bytes())

@@ -350,6 +350,13 @@ fn a_text_that_leaves_a_doubt_is_refused() {
         let doubt = edited(&head(rest), &both()).unwrap_err();
         assert_eq!(doubt.why, why, "{rest:?}");
     }
+    // A key that is no text, and is another one than it seems to be.
+    refuses(
+        &head("featureGates:\n  On: true\n"),
+        &gates([("true", None)]),
+        None,
+        "the edit would not be clean: the feature gates are not the wanted ones",
+    );
     assert!(edited(&head("featureGates:\n\tA: true\n"), &both()).is_err());
     for text in [&b"{\"kind\": \"\xff\"}"[..], b"# \xff\n", b"\xff\xfea\0"] {
         assert!(edit(text, &both(), Role::Main).is_err());

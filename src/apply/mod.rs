@@ -23,6 +23,9 @@ pub mod sentinel;
 pub mod transaction;
 pub mod tree;
 
+#[cfg(test)]
+mod testing;
+
 pub use interrupt::Interrupt;
 pub use journal::{Entry, State, history};
 pub use lock::{Lock, LockError};

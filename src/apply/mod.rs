@@ -24,6 +24,7 @@ pub mod transaction;
 pub mod tree;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod testing;
 
 pub use interrupt::Interrupt;

@@ -65,10 +65,10 @@ pub(super) fn everything(root: &Path) -> BTreeMap<PathBuf, Seen> {
 }
 
 /// Everything but what this program keeps for itself, without what a copy cannot keep.
-pub(super) fn host_files(root: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, u32, (u32, u32))> {
+pub(super) fn host_files(root: &Path) -> BTreeMap<PathBuf, Seen> {
     let own = root.join("var");
     let all = everything(root).into_iter().filter(|(path, _)| !path.starts_with(&own));
-    all.map(|(path, seen)| (path, (seen.content, seen.mode, seen.owner))).collect()
+    all.map(|(path, seen)| (path, Seen { inode: 0, changed: (0, 0), ..seen })).collect()
 }
 
 /// Mode, owner and extended attributes as other programs see them.

@@ -188,7 +188,8 @@ impl Swap<'_> {
         let file = examine::open(self.place, name).map_err(|_| changed())?.ok_or_else(changed)?;
         let identity = Identity::of(&file).map_err(|_| changed())?;
         let same = identity == original.identity
-            && content(self.place, name).map_err(|_| changed())? == Content::Bytes(original.digest());
+            && content(self.place, name).map_err(|_| changed())?
+                == Content::Bytes(original.digest());
         if same { Ok(()) } else { Err(changed()) }
     }
 

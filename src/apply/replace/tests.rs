@@ -243,9 +243,8 @@ fn flags_that_protect_a_file_are_respected() {
             eprintln!("left out: no chattr here");
             return;
         }
-        let outcome = std::panic::catch_unwind(|| {
-            refused(&tree, directory.path(), "/etc/default/grub")
-        });
+        let outcome =
+            std::panic::catch_unwind(|| refused(&tree, directory.path(), "/etc/default/grub"));
         assert!(succeeds("chattr", &[unset], at));
         assert_eq!(outcome.unwrap(), why);
     }

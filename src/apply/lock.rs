@@ -27,7 +27,7 @@ pub enum LockError {
 /// Held as long as this value lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
 }
 
 impl Lock {
@@ -48,7 +48,15 @@ impl Lock {
         // A lock whose holder has no name is held all the same.
         let _ = rustix::fs::ftruncate(&file, 0)
             .and_then(|()| rustix::io::pwrite(&file, name().as_bytes(), 0));
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a program that is being started at this moment: until it is, it has
+        // the descriptor too.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 

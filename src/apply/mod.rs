@@ -23,6 +23,10 @@ pub mod sentinel;
 pub mod transaction;
 pub mod tree;
 
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
+mod testing;
+
 pub use interrupt::Interrupt;
 pub use journal::{Entry, State, history};
 pub use lock::{Lock, LockError};

@@ -98,6 +98,7 @@ fn put(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod tests {
     use std::fs;
     use std::path::Path;

@@ -117,7 +117,8 @@ impl Tree {
     /// Opens a file of our own, made where it is not there.
     pub(super) fn open_own(&self, path: &str, flags: OFlags) -> Result<OwnedFd, TreeError> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mode = if flags.contains(OFlags::CREATE) { Mode::RUSR | Mode::WUSR } else { Mode::empty() };
+        let mode =
+            if flags.contains(OFlags::CREATE) { Mode::RUSR | Mode::WUSR } else { Mode::empty() };
         let file = self.at_with(path, flags, mode).map_err(TreeError::failed("open", path))?;
         let stat = rustix::fs::fstat(&file).map_err(TreeError::failed("look at", path))?;
         match FileType::from_raw_mode(stat.st_mode) {
@@ -135,8 +136,7 @@ impl Tree {
             if matches!(name, "" | "." | "..") {
                 return Err(TreeError::Unfit { path: path.to_owned(), what: "no name of a file" });
             }
-            let directory =
-                self.at(parent, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
+            let directory = self.at(parent, OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
             match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
                     let target = rustix::fs::readlinkat(&directory, name, Vec::new());
@@ -144,11 +144,8 @@ impl Tree {
                         let what = "a link to a name that is not UTF-8";
                         TreeError::Unfit { path: path.to_owned(), what }
                     })?;
-                    walk = if target.starts_with('/') {
-                        target
-                    } else {
-                        format!("{parent}/{target}")
-                    };
+                    walk =
+                        if target.starts_with('/') { target } else { format!("{parent}/{target}") };
                 }
                 Ok(_) | Err(Errno::NOENT) => {
                     return Ok(Place { directory, name: name.to_owned(), path: walk });
@@ -222,11 +219,11 @@ impl Tree {
             Err(Errno::EXIST) => return Ok(false),
             Err(errno) => return Err(TreeError::failed("make the directory", path)(errno)),
         }
-        let made = self.open_directory(path)?;
+        let new = self.open_directory(path)?;
         // The umask took bits away that a directory of the host needs.
-        rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))
+        rustix::fs::fchmod(&new, Mode::from_raw_mode(mode))
             .map_err(TreeError::failed("set the mode of", path))?;
-        sync(&made, path)?;
+        sync(&new, path)?;
         sync(&directory, path)?;
         Ok(true)
     }

@@ -6,7 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::record::Record;
+use super::record::{Record, to_hex};
 
 /// Hexadecimal digits of the checksum.
 const CHECKSUM: usize = 16;
@@ -73,7 +73,8 @@ fn read_line(line: &[u8], end: &End) -> Result<(Record, String), &'static str> {
     if sum != checksum(&end.chain, json) {
         return Err("the checksum is another one");
     }
-    let record = serde_json::from_str(json).map_err(|_| "a record that this version does not know")?;
+    let record =
+        serde_json::from_str(json).map_err(|_| "a record that this version does not know")?;
     Ok((record, sum.to_owned()))
 }
 
@@ -90,9 +91,5 @@ fn checksum(chain: &str, json: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(chain);
     hash.update(json);
-    let mut text = String::with_capacity(CHECKSUM);
-    for byte in hash.finalize().iter().take(CHECKSUM / 2) {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    to_hex(hash.finalize().get(..CHECKSUM / 2).unwrap_or_default())
 }

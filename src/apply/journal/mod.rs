@@ -95,15 +95,8 @@ pub fn history(tree: &Tree) -> Result<Vec<Entry>, JournalError> {
 
 fn entry(tree: &Tree, number: u32) -> Result<Entry, JournalError> {
     let (begun, program, plan) = (None, String::new(), None);
-    let bare = |state| Entry {
-        number,
-        state,
-        begun,
-        program,
-        plan,
-        steps: Vec::new(),
-        taken_back: false,
-    };
+    let bare =
+        |state| Entry { number, state, begun, program, plan, steps: Vec::new(), taken_back: false };
     let transaction = match Transaction::open(tree, number) {
         Ok(transaction) => transaction,
         Err(damaged @ JournalError::Damaged { .. }) => {

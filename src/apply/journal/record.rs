@@ -16,20 +16,40 @@ pub enum Record {
     Prepare(Prepare),
     /// From here on files change.
     Intent,
-    Started { step: usize },
+    Started {
+        step: usize,
+    },
     /// What a step's files are to become, where that was known only as it ran. Their images are on disk.
-    Generated { step: usize, files: Vec<FileRecord> },
-    Done { step: usize },
+    Generated {
+        step: usize,
+        files: Vec<FileRecord>,
+    },
+    Done {
+        step: usize,
+    },
     /// The host was judged again and is as it should be.
     Verified,
     Committed,
     /// In place, or taken back, and to be seen in the next boot.
-    PendingReboot { boot: String, add: Vec<String>, remove: Vec<String> },
-    Confirmed { boot: String },
-    Ineffective { boot: String, why: String },
-    Undoing { why: String },
+    PendingReboot {
+        boot: String,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
+    Confirmed {
+        boot: String,
+    },
+    Ineffective {
+        boot: String,
+        why: String,
+    },
+    Undoing {
+        why: String,
+    },
     RolledBack,
-    Manual { why: String },
+    Manual {
+        why: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,8 +174,13 @@ impl MetadataRecord {
     }
 }
 
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(super) fn to_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
@@ -184,7 +209,6 @@ mod content {
 
     use super::Content;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
     pub(super) fn serialize<S: Serializer>(content: &Content, out: S) -> Result<S::Ok, S::Error> {
         out.serialize_str(&super::written(*content))
     }

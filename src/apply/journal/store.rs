@@ -147,12 +147,12 @@ impl<'a> Transaction<'a> {
         let directory = directory(number);
         let path = format!("{directory}/journal");
         let file = tree.open_own(&path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
-        let record = Record::Prepare(prepare.clone());
+        let record = Record::Prepare(prepare);
         let impossible = || JournalError::Damaged {
             path: path.clone(),
             why: "it would not be understood again".to_owned(),
         };
-        let story = Story::of(&[record.clone()]).map_err(|_| impossible())?;
+        let story = Story::of(std::slice::from_ref(&record)).map_err(|_| impossible())?;
         let story = story.ok_or_else(impossible)?;
         let mut transaction = Self { tree, number, file, end: End::default(), story };
         transaction.write(&record)?;

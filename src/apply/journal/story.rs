@@ -139,8 +139,7 @@ impl Story {
         if !self.intent {
             return State::Prepared;
         }
-        let rolled_back =
-            || State::RolledBack { why: self.undoing.clone().unwrap_or_default() };
+        let rolled_back = || State::RolledBack { why: self.undoing.clone().unwrap_or_default() };
         match &self.last {
             Last::None => State::Interrupted,
             Last::Committed => State::Committed,
@@ -171,7 +170,9 @@ impl Story {
     }
 
     /// Steps with their files, in the order of the plan.
-    pub(in crate::apply) fn steps(&self) -> impl Iterator<Item = (usize, &StepRecord, &[FileRecord])> {
+    pub(in crate::apply) fn steps(
+        &self,
+    ) -> impl Iterator<Item = (usize, &StepRecord, &[FileRecord])> {
         self.prepare.steps.iter().enumerate().map(|(index, step)| (index, step, self.files(index)))
     }
 
@@ -181,7 +182,9 @@ impl Story {
         for change in self.prepare.steps.iter().filter_map(|step| step.kind.change()) {
             let all = all.get_or_insert_default();
             for (words, more) in [(&mut all.add, change.add), (&mut all.remove, change.remove)] {
-                words.extend(more.into_iter().filter(|word| !words.contains(word)).collect::<Vec<_>>());
+                words.extend(
+                    more.into_iter().filter(|word| !words.contains(word)).collect::<Vec<_>>(),
+                );
             }
         }
         all

@@ -71,7 +71,8 @@ pub(in crate::apply) fn examine(
         Err(TreeError::TooLarge { .. }) => return Err(refused(place, Refusal::TooLarge(CAP))),
         other => other?,
     };
-    let metadata = Metadata::of(&file).map_err(TreeError::failed("read the attributes of", path))?;
+    let metadata =
+        Metadata::of(&file).map_err(TreeError::failed("read the attributes of", path))?;
     let identity = Identity::of(&file).map_err(failed)?;
     Ok(Some(Original { bytes, metadata, identity }))
 }
@@ -92,8 +93,7 @@ pub(super) fn refused(place: &Place, why: Refusal) -> ReplaceError {
 pub(super) fn open(place: &Place, name: &str) -> Result<Option<OwnedFd>, ReplaceError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened =
-        retry_on_intr(|| rustix::fs::openat(&place.directory, name, flags, Mode::empty()));
+    let opened = retry_on_intr(|| rustix::fs::openat(&place.directory, name, flags, Mode::empty()));
     let file = match opened {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),

@@ -1,5 +1,5 @@
 //! What a file has besides its bytes: permission bits, owner, extended attributes. Access control lists
-//! and the SELinux label are extended attributes to the kernel.
+//! and the `SELinux` label are extended attributes to the kernel.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;

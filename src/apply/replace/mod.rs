@@ -10,6 +10,7 @@ mod metadata;
 mod swap;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod tests;
 
 use rustix::io::Errno;

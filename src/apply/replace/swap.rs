@@ -22,29 +22,11 @@ pub(in crate::apply) struct Change<'a> {
     pub(in crate::apply) temporary: &'a str,
 }
 
-/// How two names change places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// With the kernel's help.
-    Exchange,
-    /// By a look and a rename after it, on filesystems that cannot do better.
-    Rename,
-}
-
 /// Changes the file at a place, or leaves it as it was found.
 pub(in crate::apply) fn replace(
     tree: &Tree,
     place: &Place,
     change: &Change<'_>,
-) -> Result<(), ReplaceError> {
-    replace_by(tree, place, change, Way::Exchange)
-}
-
-pub(super) fn replace_by(
-    tree: &Tree,
-    place: &Place,
-    change: &Change<'_>,
-    way: Way,
 ) -> Result<(), ReplaceError> {
     let original = examine::examine(tree, place)?;
     match (change.before, &original) {
@@ -54,7 +36,7 @@ pub(super) fn replace_by(
         (Content::Bytes(digest), Some(original)) if digest == original.digest() => {}
         (Content::Bytes(_), Some(_)) => return Err(refused(place, Refusal::Changed)),
     }
-    let swap = Swap { place, change, way };
+    let swap = Swap { place, change };
     match (original, change.after) {
         (None, None) => Ok(()),
         (Some(original), None) => swap.remove(&original),
@@ -73,15 +55,14 @@ pub(super) fn replace_by(
     }
 }
 
-struct Swap<'a> {
-    place: &'a Place,
-    change: &'a Change<'a>,
-    way: Way,
+pub(super) struct Swap<'a> {
+    pub(super) place: &'a Place,
+    pub(super) change: &'a Change<'a>,
 }
 
 impl Swap<'_> {
     /// The new file under its temporary name, complete and on disk.
-    fn write(&self, bytes: &[u8], metadata: &Metadata) -> Result<OwnedFd, ReplaceError> {
+    pub(super) fn write(&self, bytes: &[u8], metadata: &Metadata) -> Result<OwnedFd, ReplaceError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
@@ -97,7 +78,7 @@ impl Swap<'_> {
     }
 
     /// Removes the temporary file where something failed before it came into place.
-    fn or_drop(
+    pub(super) fn or_drop(
         &self,
         file: &OwnedFd,
         outcome: Result<(), ReplaceError>,
@@ -135,20 +116,11 @@ impl Swap<'_> {
     }
 
     /// Puts the new file in the place of the old one, and looks at what came out.
-    fn exchange(&self, original: &Original, file: &OwnedFd) -> Result<(), ReplaceError> {
+    pub(super) fn exchange(&self, original: &Original, file: &OwnedFd) -> Result<(), ReplaceError> {
         let (temporary, name) = (self.change.temporary, self.place.name.as_str());
-        let way = match self.way {
-            Way::Exchange => self.rename(temporary, name, RenameFlags::EXCHANGE),
-            Way::Rename => Err(Errno::INVAL),
-        };
-        match way {
+        match self.rename(temporary, name, RenameFlags::EXCHANGE) {
             Ok(()) => {}
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                self.still(name, original)?;
-                return self
-                    .rename(temporary, name, RenameFlags::empty())
-                    .map_err(|errno| self.after_error("put in place", errno));
-            }
+            Err(Errno::INVAL | Errno::NOSYS) => return self.rename_over(original),
             Err(Errno::NOENT) => return Err(refused(self.place, Refusal::Vanished)),
             Err(Errno::BUSY) => return Err(refused(self.place, Refusal::BindMounted)),
             Err(errno) => return Err(self.after_error("put in place", errno)),
@@ -158,6 +130,14 @@ impl Swap<'_> {
             return Err(changed);
         }
         self.unlink_temporary().map_err(|errno| self.after_error("remove what was", errno))
+    }
+
+    /// By a look and a rename after it, on filesystems that cannot exchange.
+    pub(super) fn rename_over(&self, original: &Original) -> Result<(), ReplaceError> {
+        let (temporary, name) = (self.change.temporary, self.place.name.as_str());
+        self.still(name, original)?;
+        self.rename(temporary, name, RenameFlags::empty())
+            .map_err(|errno| self.after_error("put in place", errno))
     }
 
     /// Undoes an exchange that brought out something else than what was read.
@@ -208,7 +188,8 @@ impl Swap<'_> {
         let file = examine::open(self.place, name).map_err(|_| changed())?.ok_or_else(changed)?;
         let identity = Identity::of(&file).map_err(|_| changed())?;
         let same = identity == original.identity
-            && content(self.place, name).map_err(|_| changed())? == Content::Bytes(original.digest());
+            && content(self.place, name).map_err(|_| changed())?
+                == Content::Bytes(original.digest());
         if same { Ok(()) } else { Err(changed()) }
     }
 

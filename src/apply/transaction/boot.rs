@@ -18,7 +18,8 @@ pub(super) fn shows(boot: &Boot, change: &ArgumentChange) -> bool {
 /// The kernel takes `-` and `_` in a key for the same.
 fn same(one: &str, two: &str) -> bool {
     let split = |word: &str| {
-        let (key, value) = word.split_once('=').map_or((word, None), |(key, value)| (key, Some(value)));
+        let (key, value) =
+            word.split_once('=').map_or((word, None), |(key, value)| (key, Some(value)));
         (normal_key(key), value.map(ToOwned::to_owned))
     };
     split(one) == split(two)
@@ -32,9 +33,9 @@ pub(super) fn after_undo(story: &Story, occasion: &Occasion) -> Record {
     // A menu that was never swapped in, or a machine that still runs what it was booted with then, has
     // nothing to lose by a reboot.
     let began_elsewhere = story.prepare.boot.as_ref() != Some(&boot.id);
-    let acted = story.steps().any(|(step, record, _)| {
-        record.kind.change().is_some() && story.started.contains(&step)
-    });
+    let acted = story
+        .steps()
+        .any(|(step, record, _)| record.kind.change().is_some() && story.started.contains(&step));
     let back = ArgumentChange { add: change.remove, remove: change.add };
     let empty = back.add.is_empty() && back.remove.is_empty();
     if began_elsewhere && acted && (empty || !shows(boot, &back)) {
@@ -78,7 +79,11 @@ pub(super) fn settle_sentinel(tree: &Tree, occasion: &Occasion) -> Option<String
     let settle = || -> Result<(), Failure> {
         let pending = |state: &State| matches!(state, State::PendingReboot { .. });
         let wanted = history(tree)?.iter().any(|entry| pending(&entry.state));
-        if wanted { sentinel::raise(tree)? } else { sentinel::clear(tree)? }
+        if wanted {
+            sentinel::raise(tree)?;
+        } else {
+            sentinel::clear(tree)?;
+        }
         Ok(())
     };
     settle().err().map(|error| format!("the reboot sentinel is not right: {error}"))

@@ -2,7 +2,7 @@
 
 use super::boot::{after_undo, after_verification, settle_sentinel};
 use super::prepare::prepare;
-use super::undo::{self, Skip, UndoError};
+use super::undo::{self, Skip, UndoError, Units};
 use super::{Applied, ApplyError, Failure, Occasion, Verification};
 use crate::apply::actions::{boot_menu, initramfs, kubelet, loader_entries};
 use crate::apply::interrupt::Interrupt;
@@ -33,8 +33,7 @@ pub fn apply(
     verify: &mut dyn FnMut() -> Verification,
 ) -> Result<Applied, ApplyError> {
     nothing_unfinished(tree).map_err(ApplyError::Refused)?;
-    let mut transaction =
-        prepare(tree, occasion, plan, digest).map_err(ApplyError::Refused)?;
+    let mut transaction = prepare(tree, occasion, plan, digest).map_err(ApplyError::Refused)?;
     let number = transaction.number();
     let intent = if interrupt.is_raised() {
         Err(Failure::Interrupted)
@@ -121,11 +120,7 @@ fn untouched(step: usize, failure: &Failure) -> Option<usize> {
 }
 
 /// A last look before the journal says that a step has begun.
-fn still_before(
-    tree: &Tree,
-    transaction: &Transaction<'_>,
-    step: usize,
-) -> Result<(), Failure> {
+fn still_before(tree: &Tree, transaction: &Transaction<'_>, step: usize) -> Result<(), Failure> {
     for file in transaction.story().files(step) {
         if undo::content(tree, file)? != Some(file.before) {
             let (path, why) = (file.path.clone(), Refusal::Changed);
@@ -238,7 +233,7 @@ fn back(
     let why = chain(&source);
     // A journal that takes no more records stops nothing: recovery would come to the same end.
     let _ = transaction.append(&Record::Undoing { why });
-    let undone = undo::undo(tree, transaction, occasion, Skip(stopped.untouched));
+    let undone = undo::undo(tree, transaction, occasion, Skip(stopped.untouched), Units::Restart);
     let left = match undone {
         Ok(_) => {
             let word = after_undo(transaction.story(), occasion);

@@ -13,6 +13,7 @@ mod rollback;
 mod undo;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod tests;
 
 pub use carry_out::apply;
@@ -152,7 +153,12 @@ pub enum Recovered {
     /// It was taken back. `restart` names the units that may run with what was taken back, and were left
     /// alone because the machine has been booted since: restarting them while it comes up would wait for
     /// itself.
-    RolledBack { number: u32, restored: Vec<String>, restart: Vec<String>, reboot: bool },
+    RolledBack {
+        number: u32,
+        restored: Vec<String>,
+        restart: Vec<String>,
+        reboot: bool,
+    },
     /// All was in place and verified; only the last word was missing.
     Finished {
         number: u32,
@@ -166,9 +172,15 @@ pub enum Recovered {
         why: String,
     },
     /// A person has to look.
-    Manual { number: u32, why: String },
+    Manual {
+        number: u32,
+        why: String,
+    },
     /// It stays as it is, to be tried again: an error of the disk or of a program, or the wrong machine.
-    Postponed { number: u32, why: String },
+    Postponed {
+        number: u32,
+        why: String,
+    },
 }
 
 /// What [`recover`] did, or could not do.

@@ -86,7 +86,7 @@ impl<'a> Preparation<'a> {
                 (StepKindRecord::Kubelet { unit: unit.clone() }, Vec::new())
             }
         };
-        let rules = step.rules.iter().map(|rule| rule.to_string()).collect();
+        let rules = step.rules.iter().map(ToString::to_string).collect();
         Ok(StepRecord { rules, kind, files })
     }
 
@@ -140,7 +140,9 @@ impl<'a> Preparation<'a> {
         if twice {
             return Err(Failure::Twice { path: path.to_owned() });
         }
-        self.directories.extend(missing.into_iter().filter(|path| !self.directories.contains(path)).collect::<Vec<_>>());
+        self.directories.extend(
+            missing.into_iter().filter(|path| !self.directories.contains(path)).collect::<Vec<_>>(),
+        );
         let after = change.and_then(|change| change.after.clone());
         let old = original.as_ref().map_or(0, |original| original.bytes.len() as u64);
         let room = after.as_ref().map_or(2 * old, |after| after.len() as u64).max(old);

@@ -4,7 +4,7 @@
 use super::boot::{after_undo, after_verification, judge, settle_sentinel};
 use super::carry_out::chain;
 use super::rollback::rebuilds;
-use super::undo::{self, Skip, Standing, UndoError};
+use super::undo::{self, Skip, Standing, UndoError, Units};
 use super::{Failure, Occasion, Recovered, Recovery};
 use crate::apply::journal::record::Record;
 use crate::apply::journal::{self, JournalError, State, Transaction, numbers};
@@ -99,7 +99,7 @@ fn interrupted(
         let why = "interrupted".to_owned();
         transaction.append(&Record::Undoing { why })?;
     }
-    match undo::undo(tree, transaction, occasion, Skip(None)) {
+    match undo::undo(tree, transaction, occasion, Skip(None), Units::RestartInSameBoot) {
         Ok(undone) => {
             let word = after_undo(transaction.story(), occasion);
             transaction.append(&word)?;

@@ -2,10 +2,10 @@
 
 use super::boot::{after_undo, settle_sentinel};
 use super::carry_out::chain;
-use super::undo::{self, Skip, Standing, UndoError};
+use super::undo::{self, Skip, Standing, UndoError, Units};
 use super::{Failure, Occasion, RollbackError, RolledBack};
 use crate::apply::journal::record::{Record, StepKindRecord};
-use crate::apply::journal::{JournalError, State, Transaction, numbers};
+use crate::apply::journal::{State, Transaction, numbers};
 use crate::apply::lock::Lock;
 use crate::apply::tree::Tree;
 
@@ -28,7 +28,7 @@ pub fn rollback(
     transaction
         .append(&Record::Undoing { why: "asked for".to_owned() })
         .map_err(|error| RollbackError::Failed(error.into()))?;
-    let undone = match undo::undo(tree, &transaction, occasion, Skip(None)) {
+    let undone = match undo::undo(tree, &transaction, occasion, Skip(None), Units::Restart) {
         Ok(undone) => undone,
         Err(UndoError::Stop(left)) => {
             // Without the record the next `recover` comes to the same end.
@@ -54,10 +54,10 @@ pub fn rollback(
 }
 
 /// The transaction, and those after it whose changes stand.
-fn choose<'a>(
-    tree: &'a Tree,
+fn choose(
+    tree: &Tree,
     number: Option<u32>,
-) -> Result<(Transaction<'a>, Vec<Transaction<'a>>), RollbackError> {
+) -> Result<(Transaction<'_>, Vec<Transaction<'_>>), RollbackError> {
     let failed = |error: Failure| RollbackError::Failed(error);
     let numbers = numbers(tree).map_err(|error| failed(error.into()))?;
     if let Some(number) = number.filter(|number| !numbers.contains(number)) {
@@ -69,8 +69,7 @@ fn choose<'a>(
             Ok(Some(transaction)) => transaction,
             Ok(None) if number == Some(at) => return Err(not_possible(at, &State::Prepared)),
             Ok(None) => continue,
-            // What it changed is not known, so nothing before it may be touched.
-            Err(error @ JournalError::Damaged { .. }) => return Err(failed(error.into())),
+            // What a damaged one changed is not known, so nothing before it may be touched.
             Err(error) => return Err(failed(error.into())),
         };
         let state = transaction.story().state();
@@ -122,7 +121,8 @@ fn built_upon(
     let own = files(transaction);
     // The newest first: that is the one to begin with.
     for later in later {
-        let shared = files(later).into_iter().find(|(real, _)| own.iter().any(|(own, _)| own == real));
+        let shared =
+            files(later).into_iter().find(|(real, _)| own.iter().any(|(own, _)| own == real));
         if let Some((_, path)) = shared {
             return Err(RollbackError::BuiltUpon { later: later.number(), path });
         }

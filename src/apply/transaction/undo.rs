@@ -41,6 +41,15 @@ pub(super) enum UndoError {
     Failed(Failure),
 }
 
+/// Whether a unit that read what is taken back is restarted by this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Units {
+    Restart,
+    /// Only in the boot in which the transaction began: restarting a unit while the machine comes up
+    /// would wait for what waits for this program.
+    RestartInSameBoot,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Undone {
     /// Paths, as the plan says them.
@@ -126,6 +135,7 @@ pub(super) fn undo(
     transaction: &Transaction<'_>,
     occasion: &Occasion,
     skip: Skip,
+    units: Units,
 ) -> Result<Undone, UndoError> {
     let found = survey(tree, transaction, skip)?;
     if let Some((file, _)) = found.iter().find(|(_, standing)| *standing == Standing::Foreign) {
@@ -147,7 +157,7 @@ pub(super) fn undo(
     for directory in transaction.story().prepare.directories.iter().rev() {
         tree.remove_empty_directory(directory)?;
     }
-    read_again(transaction, occasion, &mut undone)?;
+    read_again(transaction, occasion, units, &mut undone)?;
     let found = survey(tree, transaction, skip)?;
     match found.iter().find(|(_, standing)| *standing != Standing::Before) {
         Some((file, _)) => Err(Failure::NotBack { path: file.path.clone() }.into()),
@@ -157,9 +167,8 @@ pub(super) fn undo(
 
 fn sweep(tree: &Tree, transaction: &Transaction<'_>, file: &FileRecord) -> Result<(), UndoError> {
     let Ok(place) = place(tree, file)? else { return Ok(()) };
-    let Some(after) = file.after else {
-        return Ok(());
-    };
+    // What was put in the place of a file without knowing whose it was is kept among the images.
+    let after = file.after.unwrap_or(Content::Absent);
     for (way, from, to) in [(Way::There, file.before, after), (Way::Back, after, file.before)] {
         let name = temporary(transaction.number(), file.image, way);
         match replace::sweep(&place, &name, from, to) {
@@ -211,10 +220,12 @@ fn put_back(
 fn read_again(
     transaction: &Transaction<'_>,
     occasion: &Occasion,
+    units: Units,
     undone: &mut Undone,
 ) -> Result<(), UndoError> {
     let story = transaction.story();
     let Some(boot) = &occasion.boot else { return Ok(()) };
+    let restart = units == Units::Restart || story.prepare.boot.as_ref() == Some(&boot.id);
     for (_, step, files) in story.steps().filter(|(step, ..)| story.started.contains(step)) {
         match &step.kind {
             StepKindRecord::Write | StepKindRecord::LoaderEntries { .. } => {}
@@ -224,7 +235,7 @@ fn read_again(
                 }
             }
             StepKindRecord::Initramfs { tool } => initramfs::rebuild((*tool).into())?,
-            StepKindRecord::Kubelet { unit } if story.prepare.boot.as_ref() == Some(&boot.id) => {
+            StepKindRecord::Kubelet { unit } if restart => {
                 // No third try.
                 kubelet::restart(unit).map_err(|error| {
                     UndoError::Stop(format!(

@@ -90,7 +90,7 @@ fn every_other_difference_is_refused_in_words() {
         let fourth = third.replace("6.1.0-1", "6.1.0-3").replace("splash", "intel_iommu=on");
         new.replace("### END /etc/grub.d/10_linux", &format!("{fourth}### END"))
     };
-    let cases: [(&str, Result<(), String>); 15] = [
+    let cases: [(&str, Result<(), String>); 18] = [
         ("the kernel /boot/vmlinuz-6.1.0-1-amd64 is no longer in it", judged(without_third)),
         (
             "the kernel /boot/vmlinuz-6.1.0-3-amd64 is in it, which the menu that boots now does not have",
@@ -135,6 +135,22 @@ fn every_other_difference_is_refused_in_words() {
         (
             "line 15 is \"initrd\t/boot/initrd.img-x\" and was \"initrd\t/boot/initrd.img-6.1.0-2-amd64\"",
             judged(|new| new.replacen("initrd.img-6.1.0-2-amd64", "initrd.img-x", 1)),
+        ),
+        (
+            "line 14 is \"linux /boot/vmlinuz-6.1.0-2-amd64 root=UUID=ab ro quiet init=/x$vt_handoff\" \
+             and was \"linux /boot/vmlinuz-6.1.0-2-amd64 root=UUID=ab ro quiet $vt_handoff\"",
+            judged(|new| new.replacen(" $vt_handoff", " init=/x$vt_handoff", 1)),
+        ),
+        (
+            "line 14 is \"linux /boot/vmlinuz-6.1.0-2-amd64 root=UUID=ab ro quiet $vt_handoff ; halt\" \
+             and was \"linux /boot/vmlinuz-6.1.0-2-amd64 root=UUID=ab ro quiet $vt_handoff\"",
+            judged(|new| new.replacen(" $vt_handoff", " $vt_handoff ; halt", 1)),
+        ),
+        (
+            "in the entry \"Debian GNU/Linux\", intel_iommu=onquiet has come",
+            judged(|new| {
+                new.replacen("quiet intel_iommu=on", "quiet intel_iommu=onquiet intel_iommu=on", 1)
+            }),
         ),
         ("line 32, \"halt\", has come", judged(|new| format!("{new}halt\n"))),
         (

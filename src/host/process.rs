@@ -274,7 +274,7 @@ mod tests {
         let process = Process::new("env", Duration::from_secs(20)).env("LANG", "de_DE.UTF-8");
         let said = process.without_env("LC_ALL").run().unwrap();
         let text = String::from_utf8(said.stdout).unwrap();
-        assert_eq!(text, format!("PATH={SEARCH_PATH}\nLANG=de_DE.UTF-8\n"));
+        assert_eq!(text, format!("LANG=de_DE.UTF-8\nPATH={SEARCH_PATH}\n"));
         assert_eq!(sh("cat; pwd").run().unwrap().stdout, b"/\n");
     }
 

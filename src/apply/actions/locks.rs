@@ -32,7 +32,7 @@ pub(super) fn look(root: &Root, top: &Path) -> Vec<Busy> {
         let path = top.join(path);
         match holder(&path) {
             Ok(None) => None,
-            Ok(Some(pid)) => Some(Busy::PackageManager {
+            Ok(Some(Holder { pid })) => Some(Busy::PackageManager {
                 name: pid.and_then(|pid| process_name(root, pid)).unwrap_or((*who).to_owned()),
                 pid,
                 lock: path.display().to_string(),
@@ -60,9 +60,13 @@ pub(super) fn look(root: &Root, top: &Path) -> Vec<Busy> {
     locks.chain(pid_files).collect()
 }
 
-/// The process that holds a lock on a file. It has no number where an open file description holds it, or a
-/// process that does not show here.
-fn holder(path: &Path) -> Result<Option<Option<u32>>, Errno> {
+/// Who holds a lock. The process has no number where an open file description holds the lock, or a process
+/// that does not show here.
+struct Holder {
+    pid: Option<u32>,
+}
+
+fn holder(path: &Path) -> Result<Option<Holder>, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     let fd = match nix::fcntl::open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
@@ -72,21 +76,26 @@ fn holder(path: &Path) -> Result<Option<Option<u32>>, Errno> {
     let mut lock = lock();
     // Of an open file description, so that a lock of this very process would show as well.
     nix::fcntl::fcntl(&fd, FcntlArg::F_OFD_GETLK(&mut lock))?;
-    if lock.l_type == nix::libc::F_UNLCK as nix::libc::c_short {
+    if lock.l_type == short(nix::libc::F_UNLCK) {
         return Ok(None);
     }
-    Ok(Some(u32::try_from(lock.l_pid).ok().filter(|pid| *pid != 0)))
+    Ok(Some(Holder { pid: u32::try_from(lock.l_pid).ok().filter(|pid| *pid != 0) }))
 }
 
 /// A lock for writing on the whole of a file.
 fn lock() -> nix::libc::flock {
     nix::libc::flock {
-        l_type: nix::libc::F_WRLCK as nix::libc::c_short,
-        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+        l_type: short(nix::libc::F_WRLCK),
+        l_whence: short(nix::libc::SEEK_SET),
         l_start: 0,
         l_len: 0,
         l_pid: 0,
     }
+}
+
+/// The structure is narrower than the constants that go into it, all of which fit.
+fn short(constant: nix::libc::c_int) -> nix::libc::c_short {
+    nix::libc::c_short::try_from(constant).unwrap_or(nix::libc::c_short::MAX)
 }
 
 #[cfg(test)]

@@ -28,12 +28,12 @@ fn looked(files: &[&str], hold: impl FnOnce(&Stubs) -> Option<OwnedFd>) -> Vec<B
 }
 
 /// Holds a lock, of this process or of the file that it opened.
-fn locked(stubs: &Stubs, path: &str, of_process: bool) -> Option<OwnedFd> {
+fn locked(stubs: &Stubs, path: &str, of_process: bool) -> OwnedFd {
     let fd = nix::fcntl::open(stubs.path(path).as_str(), OFlag::O_RDWR, Mode::empty()).unwrap();
     let lock = lock();
     let how = if of_process { FcntlArg::F_SETLK(&lock) } else { FcntlArg::F_OFD_SETLK(&lock) };
     nix::fcntl::fcntl(&fd, how).unwrap();
-    Some(fd)
+    fd
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_lock_that_nobody_holds_is_none() {
 #[test]
 fn every_lock_is_seen_with_its_holder() {
     for (path, _) in LOCKS {
-        let found = looked(&[path], |stubs| locked(stubs, &format!("root/{path}"), true));
+        let found = looked(&[path], |stubs| Some(locked(stubs, &format!("root/{path}"), true)));
         let pid = u32::try_from(Pid::this().as_raw()).unwrap();
         let name = "unattended-upgr".to_owned();
         let lock = format!("/{path}");
@@ -57,7 +57,8 @@ fn every_lock_is_seen_with_its_holder() {
 #[test]
 fn a_lock_without_a_process_is_seen() {
     let path = "root/usr/lib/sysimage/rpm/.rpm.lock";
-    let found = looked(&["usr/lib/sysimage/rpm/.rpm.lock"], |stubs| locked(stubs, path, false));
+    let found =
+        looked(&["usr/lib/sysimage/rpm/.rpm.lock"], |stubs| Some(locked(stubs, path, false)));
     let lock = "/usr/lib/sysimage/rpm/.rpm.lock".to_owned();
     assert_eq!(found, [Busy::PackageManager { name: "rpm".to_owned(), pid: None, lock }]);
 }

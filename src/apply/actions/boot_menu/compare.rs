@@ -1,10 +1,11 @@
 //! Whether a new boot menu is the old one with other arguments, and with nothing else.
 //!
 //! Two looks, since neither sees all: the entries, as GRUB reads them, for the words of a refusal; and
-//! every line that is no comment and boots no kernel, which must be the same to the byte. That also
-//! refuses what a person changed in the generator's settings and never generated: it takes effect by
-//! their own hand and not as a surprise of ours.
+//! every line that is no comment, which must be the same to the byte but for the words of the change in
+//! those that boot a kernel. That also refuses what a person changed in the generator's settings and never
+//! generated: it takes effect by their own hand and not as a surprise of ours.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::super::error::shown;
@@ -19,7 +20,7 @@ pub fn compare(old: &[u8], new: &[u8], change: &ArgumentChange) -> Result<(), St
     let after = Menu::read(new).map_err(|why| format!("the new menu {why}"))?;
     same_kernels(&before, &after)?;
     same_entries(&before, &after, &change)?;
-    same_lines(&before, &after)?;
+    same_lines(&before, &after, &change)?;
     let takes_effect = after
         .config
         .entries()
@@ -56,8 +57,9 @@ impl<'a> Menu<'a> {
         certain.chain(maybe).chain(hidden).collect()
     }
 
-    /// The lines that count, with their numbers from 1: no comment, not empty, no `linux` command.
-    fn other_lines(&self) -> impl Iterator<Item = (usize, &'a [u8])> {
+    /// The lines that count, with their numbers from 1: no comment, and not empty. What a `linux` command
+    /// says of the change is left out; a word that a variable or a `;` clings to is another word.
+    fn lines(&self, change: &Change) -> impl Iterator<Item = (usize, Cow<'a, [u8]>)> {
         let kernels: BTreeSet<usize> = self
             .config
             .items
@@ -66,9 +68,18 @@ impl<'a> Menu<'a> {
             .filter_map(|kernel| usize::try_from(kernel.line).ok())
             .collect();
         let lines = (1..).zip(self.text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii));
-        lines.filter(move |(number, line)| {
-            !(line.is_empty() || line.starts_with(b"#") || kernels.contains(number))
-        })
+        lines.filter(|(_, line)| !(line.is_empty() || line.starts_with(b"#"))).map(
+            move |(number, line)| {
+                if !kernels.contains(&number) {
+                    return (number, Cow::Borrowed(line));
+                }
+                let words = line.split(u8::is_ascii_whitespace).filter(|text| {
+                    let words = Cmdline::parse(text);
+                    !(text.is_empty() || words.params().any(|param| change.concerns(&word(&param))))
+                });
+                (number, Cow::Owned(words.collect::<Vec<_>>().join(&b' ')))
+            },
+        )
     }
 }
 
@@ -203,20 +214,20 @@ fn named(item: &Item) -> String {
     format!("\"{}\"", shown(&item.title))
 }
 
-fn same_lines(before: &Menu<'_>, after: &Menu<'_>) -> Result<(), String> {
-    let (mut old, mut new) = (before.other_lines(), after.other_lines());
+fn same_lines(before: &Menu<'_>, after: &Menu<'_>, change: &Change) -> Result<(), String> {
+    let (mut old, mut new) = (before.lines(change), after.lines(change));
     loop {
         let text = |line: &[u8]| shown(&String::from_utf8_lossy(line));
         return match (old.next(), new.next()) {
             (Some((_, old)), Some((_, new))) if old == new => continue,
             (Some((_, old)), Some((number, new))) => {
-                Err(format!("line {number} is \"{}\" and was \"{}\"", text(new), text(old)))
+                Err(format!("line {number} is \"{}\" and was \"{}\"", text(&new), text(&old)))
             }
             (Some((number, old)), None) => {
-                Err(format!("line {number}, \"{}\", is gone", text(old)))
+                Err(format!("line {number}, \"{}\", is gone", text(&old)))
             }
             (None, Some((number, new))) => {
-                Err(format!("line {number}, \"{}\", has come", text(new)))
+                Err(format!("line {number}, \"{}\", has come", text(&new)))
             }
             (None, None) => Ok(()),
         };

@@ -166,7 +166,7 @@ fn check_space(directory: &str, old: &[u8]) -> Result<(), ActionError> {
         verb: "asked for its free space",
         source: errno.into(),
     })?;
-    let free = u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()));
+    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
     let needed = u64::try_from(old.len()).unwrap_or(u64::MAX).saturating_mul(2);
     let needed = needed.saturating_add(RESERVE);
     if free < needed {

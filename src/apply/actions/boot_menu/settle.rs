@@ -79,12 +79,11 @@ fn freezable(directory: &Path, device: u64) -> io::Result<Option<PathBuf>> {
     }
     // The real path, so that its parents are those of the mount.
     #[expect(clippy::disallowed_methods, reason = "the mount is that of this very path")]
-    let mut mount = std::fs::canonicalize(directory)?;
-    while let Some(parent) = mount.parent() {
+    let directory = std::fs::canonicalize(directory)?;
+    for (mount, parent) in directory.ancestors().zip(directory.ancestors().skip(1)) {
         if device_of(parent)? != device {
-            return Ok(Some(mount));
+            return Ok(Some(mount.to_owned()));
         }
-        mount = parent.to_owned();
     }
     Ok(None)
 }

@@ -18,6 +18,16 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// What the kubelet logs where it could only decode a file by ignoring a part of it.
 pub(super) const LENIENT: &str = "Using lenient decoding";
 
+/// How it stops where it found nothing wrong, where it did, and where a new one did over a gate.
+const ACCEPTED: &str =
+    "failed to run Kubelet: no client provided, cannot use webhook authentication";
+const REJECTED: [&str; 3] = [
+    "failed to load kubelet config file",
+    "failed to validate kubelet configuration",
+    "failed to merge",
+];
+const PANIC: &str = "panic: failed to merge global and in-flight";
+
 /// What to ask a kubelet about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Candidate {
@@ -109,14 +119,6 @@ pub fn verdict(code: Option<i32>, output: &str) -> DryRun {
         let line = output.lines().find(|line| line.contains(needle)).unwrap_or_default();
         shown(from_its_error(line))
     };
-    const ACCEPTED: &str =
-        "failed to run Kubelet: no client provided, cannot use webhook authentication";
-    const REJECTED: [&str; 3] = [
-        "failed to load kubelet config file",
-        "failed to validate kubelet configuration",
-        "failed to merge",
-    ];
-    const PANIC: &str = "panic: failed to merge global and in-flight";
     let rejected = REJECTED.into_iter().find(|needle| output.contains(needle));
     let lenient = output.contains(LENIENT);
     match (code, rejected) {

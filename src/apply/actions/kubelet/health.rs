@@ -81,7 +81,9 @@ impl Address {
             }
         }
         let line = String::from_utf8_lossy(&line);
-        let code = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..)?.parse().ok());
+        // `1 200` is left of it.
+        let code = line.strip_prefix("HTTP/1.").filter(|rest| rest.len() == 5);
+        let code = code.and_then(|rest| rest.get(2..)?.parse().ok());
         code.ok_or_else(|| std::io::Error::other("this is no HTTP"))
     }
 }

@@ -28,7 +28,8 @@ restart)
 show)
     pid=$(cat pid)
     state='active running'
-    if ! [ -d "/proc/$pid" ]; then pid=0; state='activating auto-restart'; fi
+    # One that nobody has waited for is gone all the same.
+    if ! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$pid/status"; then pid=0; state='activating auto-restart'; fi
     SHOW
     printf 'ActiveState=%s\nSubState=%s\n' $state
     printf 'MainPID=%s\nNRestarts=%s\nRestartUSec=200ms\n' "$pid" "$(cat restarts)"

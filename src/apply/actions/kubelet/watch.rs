@@ -92,11 +92,10 @@ impl Watch {
             };
             match (health, good_since) {
                 (Health::Good, Some(since)) if now() - since >= window => return Ok(()),
-                (Health::Good, Some(_)) => {}
                 (Health::Good, None) => good_since = Some(now()),
                 (Health::Bad(why), Some(_)) => return not_up(format!("{why}, after it was well")),
                 (Health::Bad(why), None) if now() - started >= self.start => return not_up(why),
-                (Health::Bad(_), None) => {}
+                (Health::Good, Some(_)) | (Health::Bad(_), None) => {}
             }
             std::thread::sleep(self.pause);
             state = State::ask(programs, unit)?;

@@ -3,11 +3,15 @@
 use super::judgement::{Judgement, judgement};
 use super::site::Site;
 use super::{CommandError, host, output, rule_set};
+use crate::apply::actions::busy::{self, Busy};
+use crate::apply::actions::kubelet::{DryRun, dry_run_of};
 use crate::apply::{Verification, apply};
 use crate::cli;
 use crate::exit::Exit;
 use crate::host::Terminal;
-use crate::plan::{Digest, Fate, Plan, Proposal, propose, sources};
+use crate::plan::kubelet::candidate;
+use crate::plan::sources::{self, Sources};
+use crate::plan::{Digest, Fate, Plan, Proposal, propose};
 use crate::report::human::Look;
 use crate::report::plan::{self as show, Setting};
 use crate::report::{HostOrigin, Report, RuleResult, Status, Verdict, transactions};
@@ -30,7 +34,9 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         output::write(|out| transactions::recovered(&recovered, look, out))?;
     }
     let judged = fix.judge()?;
-    let (proposal, left_to_run) = fix.propose(&judged);
+    let Proposed { proposal, left_to_run, sources } = fix.propose(&judged);
+    let answer = fix.ask_kubelet(&judged, &proposal, &sources);
+    let said = answer.as_ref().map(words);
     let tree = match &judged.report.header.origin {
         HostOrigin::Directory(path) => Some(path.as_str()),
         HostOrigin::Live | HostOrigin::Capture(_) => None,
@@ -39,7 +45,7 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         host: &judged.report.header.host,
         tree,
         left_to_run: &left_to_run,
-        kubelet_says: None,
+        kubelet_says: said.as_deref(),
     };
     output::write(|out| show::render(&judged.report, &proposal, &setting, look, out))?;
 
@@ -50,6 +56,8 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
     let Some(hold) = held.filter(|_| !proposal.plan.is_empty()) else {
         return Ok(fix.left(&judged.report, &proposal));
     };
+    vouched_for(&proposal, answer.as_ref())?;
+    fix.nobody_is_in_the_way(&judged, &proposal)?;
     if !arguments.yes && !confirmed("Change this host?")? {
         return Ok(Exit::Refused);
     }
@@ -63,7 +71,7 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         &mut || fix.verify(&judged.report, &proposal),
     )?;
     let after = fix.judge()?;
-    let exit = fix.left(&after.report, &fix.propose(&after).0);
+    let exit = fix.left(&after.report, &fix.propose(&after).proposal);
     output::write(|out| transactions::applied(&applied, &after.report, look, out))?;
     Ok(if applied.pending.is_some() && exit == Exit::Ready { Exit::RebootRequired } else { exit })
 }
@@ -81,6 +89,42 @@ fn digest(text: &str) -> Result<Digest, CommandError> {
     })
 }
 
+/// What the host's own kubelet said, as the end of a sentence.
+fn words(answer: &DryRun) -> String {
+    match answer {
+        DryRun::Accepted { lenient: false } => "it takes the new configuration".to_owned(),
+        DryRun::Accepted { lenient: true } => {
+            "it takes the new configuration, but ignores a part of it".to_owned()
+        }
+        DryRun::Rejected(why) => format!("it refuses the new configuration: {why}"),
+        DryRun::NoVerdict(why) => format!("no verdict on the new configuration: {why}"),
+    }
+}
+
+/// A configuration that the host's own kubelet refuses is not put in place, and one that only it could
+/// vouch for is not either.
+fn vouched_for(proposal: &Proposal, answer: Option<&DryRun>) -> Result<(), CommandError> {
+    match answer {
+        Some(DryRun::Rejected(why)) => {
+            Err(CommandError::Kubelet(format!("the host's own kubelet would not start: {why}")))
+        }
+        Some(DryRun::Accepted { .. }) => Ok(()),
+        Some(DryRun::NoVerdict(_)) | None if proposal.unproven.is_empty() => Ok(()),
+        Some(DryRun::NoVerdict(_)) | None => Err(CommandError::Kubelet(format!(
+            "whether so new a kubelet still knows {} is only told by the kubelet itself, and it gave \
+             no verdict",
+            proposal.unproven.join(", ")
+        ))),
+    }
+}
+
+/// A plan, the commands that are left to be run elsewhere, and what the plan was made from.
+struct Proposed {
+    proposal: Proposal,
+    left_to_run: Vec<String>,
+    sources: Sources,
+}
+
 /// One run of the command.
 struct Fix<'a> {
     arguments: &'a cli::Fix,
@@ -95,15 +139,49 @@ impl Fix<'_> {
         judgement(&self.site.opened, self.rules, selection, assumed, Chosen::fixes_need)
     }
 
-    /// The plan, and the commands that are left to be run elsewhere.
-    fn propose(&self, judged: &Judgement) -> (Proposal, Vec<String>) {
+    fn propose(&self, judged: &Judgement) -> Proposed {
         let sources = sources::read(&self.site.opened.root, &judged.facts);
         let proposal = propose(&judged.report, &judged.facts, &sources, self.arguments.r#unsafe);
         if !self.site.is_offline() {
-            return (proposal, Vec::new());
+            return Proposed { proposal, left_to_run: Vec::new(), sources };
         }
-        let (plan, left) = proposal.plan.files_only();
-        (Proposal { plan, ..proposal }, left)
+        let (plan, left_to_run) = proposal.plan.files_only();
+        Proposed { proposal: Proposal { plan, ..proposal }, left_to_run, sources }
+    }
+
+    /// What the host's own kubelet says of its configuration as the plan makes it; `None` where the plan
+    /// does not change it, or no kubelet can be run here.
+    fn ask_kubelet(
+        &self,
+        judged: &Judgement,
+        proposal: &Proposal,
+        sources: &Sources,
+    ) -> Option<DryRun> {
+        let (kubelet, files) = (judged.facts.kubelet.as_ref()?, sources.kubelet.as_ref().ok()?);
+        if self.site.is_offline() {
+            return None;
+        }
+        candidate(kubelet, files, &proposal.plan).map(|candidate| dry_run_of(&candidate))
+    }
+
+    /// A restart of the kubelet may end pods that hold devices; a package manager may be writing the same
+    /// files.
+    fn nobody_is_in_the_way(
+        &self,
+        judged: &Judgement,
+        proposal: &Proposal,
+    ) -> Result<(), CommandError> {
+        if self.arguments.allow_busy || self.site.is_offline() {
+            return Ok(());
+        }
+        let start = judged.facts.kubelet.as_ref().and_then(|kubelet| kubelet.start.known());
+        let directory = start.and_then(|start| start.root_dir.as_deref());
+        let restarts = proposal.plan.restarts_kubelet();
+        let counts =
+            |busy: &Busy| restarts || !matches!(busy, Busy::VfioOpen { .. } | Busy::GpuPod { .. });
+        let busy = busy::look(&self.site.opened.root, directory.unwrap_or("/var/lib/kubelet"));
+        let all: Vec<String> = busy.iter().filter(|it| counts(it)).map(Busy::to_string).collect();
+        if all.is_empty() { Ok(()) } else { Err(CommandError::Busy(all)) }
     }
 
     /// What is so when nothing more is changed.
@@ -137,8 +215,9 @@ impl Fix<'_> {
             Ok(after) => after,
             Err(error) => return Verification::Failed { why: error.to_string() },
         };
-        let (again, left) = self.propose(&after);
-        verdict(before, proposal, &after.report, &again, !left.is_empty())
+        let again = self.propose(&after);
+        let commands_left = !again.left_to_run.is_empty();
+        verdict(before, proposal, &after.report, &again.proposal, commands_left)
     }
 }
 

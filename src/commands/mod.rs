@@ -66,7 +66,9 @@ pub enum CommandError {
     Recover(#[from] Failure),
     #[error("the plan is not the one that was asked for; nothing was changed: look at it again")]
     OtherPlan,
-    #[error("{} forbids it now; nothing was changed (--allow-busy goes on all the same)", .0.join("; "))]
+    #[error("nothing was changed: {0}")]
+    Kubelet(String),
+    #[error("nothing was changed, because {} (--allow-busy goes on all the same)", .0.join("; "))]
     Busy(Vec<String>),
 }
 
@@ -77,6 +79,7 @@ impl CommandError {
             Self::Lock(LockError::Held { .. })
             | Self::OtherPlan
             | Self::Busy(_)
+            | Self::Kubelet(_)
             | Self::Apply(ApplyError::Refused(_))
             | Self::Rollback(
                 RollbackError::Nothing

@@ -16,7 +16,12 @@ pub(super) fn run(arguments: &cli::Recover, terminal: Terminal) -> Result<Exit, 
     let recovered = site.recover(&hold)?;
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: true };
     output::write(|out| show::recovered(&recovered, look, out))?;
-    Ok(recovered.transactions.iter().map(exit).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Ready))
+    Ok(recovered
+        .transactions
+        .iter()
+        .map(exit)
+        .max_by_key(|exit| *exit as u8)
+        .unwrap_or(Exit::Ready))
 }
 
 /// That a fix was taken back is no failure of `recover`.
@@ -29,8 +34,8 @@ fn exit(recovered: &Recovered) -> Exit {
         Recovered::RolledBack { reboot: true, .. } | Recovered::Finished { pending: true, .. } => {
             Exit::RebootRequired
         }
-        Recovered::Ineffective { .. }
-        | Recovered::Manual { .. }
-        | Recovered::Postponed { .. } => Exit::NeedsPerson,
+        Recovered::Ineffective { .. } | Recovered::Manual { .. } | Recovered::Postponed { .. } => {
+            Exit::NeedsPerson
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct Proposal {
     pub plan: Plan,
     /// One for each rule that failed, in the report's order.
     pub fates: Vec<(Arc<Rule>, Fate)>,
+    /// Feature gates in it that only the host's own kubelet can vouch for.
+    pub unproven: Vec<String>,
 }
 
 /// What becomes of one failure.
@@ -49,11 +51,15 @@ pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: 
         fates.push((Arc::clone(rule), fate));
     }
     let mut plan = Plan::default();
+    let (kubelet, unproven) = match wishes.kubelet_steps(facts, sources) {
+        Ok((steps, unproven)) => (Ok(steps), unproven),
+        Err(refusal) => (Err(refusal), Vec::new()),
+    };
     let outcomes = [
         (&wishes.boot_rules, wishes.boot_steps(facts, sources)),
         (&wishes.deny_rules, wishes.deny_steps(sources)),
         (&wishes.load_rules, wishes.load_steps(sources)),
-        (&wishes.kubelet_rules, wishes.kubelet_steps(facts, sources)),
+        (&wishes.kubelet_rules, kubelet),
     ];
     for (rules, outcome) in outcomes {
         let fate = match outcome {
@@ -72,7 +78,7 @@ pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: 
         }
     }
     let fates = fates.into_iter().map(|(rule, fate)| (rule, fate.unwrap_or(Fate::Manual)));
-    Proposal { plan, fates: fates.collect() }
+    Proposal { plan, fates: fates.collect(), unproven }
 }
 
 /// What all rules together ask for, by what has to change for it.
@@ -187,22 +193,29 @@ impl Wishes {
         Ok(modules::load(text, &self.load)?.map(StepKind::Write).into_iter().collect())
     }
 
-    fn kubelet_steps(&self, facts: &Facts, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+    /// The steps, and the gates that this program knows nothing about for so new a kubelet.
+    fn kubelet_steps(
+        &self,
+        facts: &Facts,
+        sources: &Sources,
+    ) -> Result<(Vec<StepKind>, Vec<String>), Refusal> {
         let Some(found) = facts.kubelet.as_ref().filter(|_| !self.kubelet_rules.is_empty()) else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         };
         let files = sources.kubelet.as_ref().map_err(Refused::clone)?;
         let wanted = kubelet::wanted(found, &self.kubelet)?;
         let changes = kubelet::changes(found, files, &wanted)?;
         if changes.is_empty() && !self.restart {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let Some(unit) = files.unit.clone() else {
+            let path = found.found.source.path.to_string();
             let why = "no unit is found that could be restarted".to_owned();
-            return Err(Refused { path: found.found.source.path.to_string(), line: None, why }.into());
+            return Err(Refused { path, line: None, why }.into());
         };
         let restart = StepKind::Act(Action::RestartKubelet { unit });
-        Ok(changes.into_iter().map(StepKind::Write).chain([restart]).collect())
+        let steps = changes.into_iter().map(StepKind::Write).chain([restart]).collect();
+        Ok((steps, wanted.unproven.into_iter().collect()))
     }
 }
 

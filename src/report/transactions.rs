@@ -126,9 +126,7 @@ pub fn recovered(recovery: &Recovery, look: Look, out: &mut dyn Write) -> io::Re
                 "INEFFECTIVE",
                 format!("the reboot did not bring what it should: {why}"),
             ),
-            Recovered::Manual { number, why } => {
-                (number, Ink::Bad, "NEEDS A PERSON", why.clone())
-            }
+            Recovered::Manual { number, why } => (number, Ink::Bad, "NEEDS A PERSON", why.clone()),
             Recovered::Postponed { number, why } => {
                 (number, Ink::Bad, "POSTPONED", format!("it could not be ended now: {why}"))
             }

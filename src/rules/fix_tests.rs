@@ -20,7 +20,10 @@ fn every_edit_is_read() {
     for (edit, words) in [
         ("add-kernel-argument = \"intel_iommu=on\"", "add the kernel argument intel_iommu=on"),
         ("remove-kernel-argument = \"iommu=pt\"", "remove the kernel argument iommu=pt"),
-        ("remove-kernel-arguments = \"set.modules\"", "remove the kernel arguments that set.modules lists"),
+        (
+            "remove-kernel-arguments = \"set.modules\"",
+            "remove the kernel arguments that set.modules lists",
+        ),
         ("generate-boot-menu = true", "generate the boot menu"),
         (
             "enable-kubelet-gate = \"KubeletPodResourcesGet\"",

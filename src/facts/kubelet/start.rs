@@ -22,6 +22,8 @@ pub struct Start {
     pub config: Option<String>,
     /// Absent where drop-ins are not read; unreadable where that cannot be told.
     pub config_dir: Reading<String>,
+    /// What `--root-dir` says.
+    pub root_dir: Option<String>,
     /// What `--feature-gates` sets.
     pub gates: BTreeMap<String, bool>,
     /// What `--runtime-request-timeout` sets.
@@ -36,7 +38,7 @@ impl Start {
         binary: Reading<String>,
         version: Reading<Version>,
     ) -> Self {
-        let Flags { config, config_dir, gates, timeout, .. } = flags;
+        let Flags { config, config_dir, root_dir, gates, timeout, .. } = flags;
         let config_dir = match config_dir {
             None => Reading::Absent,
             // One that runs has got over its flags.
@@ -50,6 +52,6 @@ impl Start {
                 }
             },
         };
-        Self { source, pid, binary, version, config, config_dir, gates, timeout }
+        Self { source, pid, binary, version, config, config_dir, root_dir, gates, timeout }
     }
 }

@@ -4,6 +4,7 @@
 //! decide it, [`changes`] says which of them change and how. Where a distribution, a flag or another file
 //! would win over the change, none is made: the reason names what wins.
 
+mod candidate;
 mod check;
 mod flow;
 mod map;
@@ -19,6 +20,7 @@ mod versions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FileChange, Refused};
+pub use candidate::{Candidate, candidate};
 pub use place::changes;
 pub use sources::{Files, SourceFile, read};
 pub use text::{Role, edit};

@@ -5,12 +5,14 @@
 //! network and mount namespaces of its own, with directories of its own, and never for long; an ending that
 //! is not in the list is no verdict, whatever it may look like.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::error::{last_lines, shown};
 use super::super::programs::{Programs, ended};
 use crate::host::process::{End, Said};
+use crate::plan::kubelet as plan;
 
 /// It takes a quarter of a second; its binary has to come from a cold disk first.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -55,6 +57,57 @@ pub enum DryRun {
 /// Asks the kubelet. Its directories are made for it below `/run`, and removed.
 pub fn dry_run(candidate: &Candidate) -> DryRun {
     dry_run_with(&Programs::of_this_host(), Path::new("/run"), candidate, DEADLINE)
+}
+
+/// Asks the kubelet about texts that are not in place yet.
+pub fn dry_run_of(candidate: &plan::Candidate) -> DryRun {
+    dry_run_of_with(&Programs::of_this_host(), Path::new("/run"), candidate, DEADLINE)
+}
+
+pub(super) fn dry_run_of_with(
+    programs: &Programs,
+    run: &Path,
+    candidate: &plan::Candidate,
+    deadline: Duration,
+) -> DryRun {
+    match Staged::new(run, candidate) {
+        Ok(staged) => dry_run_with(programs, run, &staged.candidate, deadline),
+        Err(why) => DryRun::NoVerdict(format!("the texts cannot be laid out in /run: {why}")),
+    }
+}
+
+/// Texts laid out for a kubelet to read, until it has.
+struct Staged {
+    candidate: Candidate,
+    _directory: Directory,
+}
+
+impl Staged {
+    #[expect(clippy::disallowed_methods, reason = "writes only to a directory made for this run")]
+    fn new(run: &Path, texts: &plan::Candidate) -> io::Result<Self> {
+        let path = nix::unistd::mkdtemp(&run.join("ccgpu-node-candidate.XXXXXX"))?;
+        let directory = Directory(path.clone());
+        let put = |name: &Path, text: &[u8]| -> io::Result<String> {
+            let file = path.join(name);
+            if let Some(parent) = file.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(&file, text)?;
+            Ok(file.display().to_string())
+        };
+        let config = texts.main.as_ref().map(|text| put(Path::new("config"), text)).transpose()?;
+        let drop_ins = path.join("drop-ins");
+        if let Some(files) = &texts.drop_ins {
+            std::fs::create_dir_all(&drop_ins)?;
+            for (name, text) in files {
+                put(&Path::new("drop-ins").join(name), text)?;
+            }
+        }
+        let config_dir = texts.drop_ins.as_ref().map(|_| drop_ins.display().to_string());
+        let gates = texts.gates.clone();
+        let candidate = Candidate { binary: texts.binary.clone(), config, config_dir, gates };
+        Ok(Self { candidate, _directory: directory })
+    }
 }
 
 pub(super) fn dry_run_with(

@@ -12,7 +12,7 @@ mod watch;
 
 use std::time::Duration;
 
-pub use dry_run::{Candidate, DryRun, dry_run, verdict};
+pub use dry_run::{Candidate, DryRun, dry_run, dry_run_of, verdict};
 
 use super::error::ActionError;
 use super::programs::{Programs, succeeded};

@@ -15,7 +15,8 @@ const LINE: [&str; 2] = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"];
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, text)) = input.split_first() else { return };
     let before = defaults(choice, text);
-    let list = |wanted: u8, text: &str| if choice & wanted == 0 { vec![] } else { vec![text.to_owned()] };
+    let list =
+        |wanted: u8, text: &str| if choice & wanted == 0 { vec![] } else { vec![text.to_owned()] };
     let change = ArgumentChange { add: list(1, ADD), remove: list(2, REMOVE) };
     let changes = match edit(&before, &change) {
         Ok(changes) => changes,
@@ -38,7 +39,10 @@ fuzz_target!(|input: &[u8]| {
         let line = new.line.join(" ");
         let words = || line.split_ascii_whitespace();
         assert!(change.remove.is_empty() || words().all(|word| word != REMOVE), "{line}");
-        assert!(change.add.is_empty() || words().any(|word| word.replace('-', "_") == ADD), "{line}");
+        assert!(
+            change.add.is_empty() || words().any(|word| word.replace('-', "_") == ADD),
+            "{line}"
+        );
     }
     let is_new = !text.windows(5).any(|window| window == b"iommu") && !is_marked(text);
     if change.remove.is_empty() && is_new {

@@ -96,8 +96,9 @@ fn check_files(files: &[(String, Vec<u8>)]) -> Result<(), Refused> {
     }
     let mut paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     paths.sort_unstable();
-    match paths.windows(2).find(|pair| pair.first() == pair.last()) {
-        Some(twice) => Err(refused(twice.concat().as_str(), None, "it is read twice")),
+    let twice = paths.windows(2).find(|pair| pair.first() == pair.last());
+    match twice.and_then(<[&str]>::first) {
+        Some(path) => Err(refused(path, None, "it is read twice")),
         None => Ok(()),
     }
 }

@@ -45,6 +45,9 @@ fn only_plain_words_are_taken_for_arguments() {
 fn without_the_file_nothing_is_done() {
     let host = Defaults { files: Vec::new(), ..host(b"", &[], true) };
     assert_eq!(why(&host, &change(&[ADD], &[])), "/etc/default/grub: it does not exist");
+    let twice = self::host(b"", &[CLOUD, CLOUD], true);
+    let expected = "/etc/default/grub.d/50-cloud.cfg: it is read twice";
+    assert_eq!(why(&twice, &change(&[ADD], &[])), expected);
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! `ccgpu-node`: is this host fit to run NVIDIA confidential-container GPU workloads, and if not, why?
 //!
-//! Data flows one way. Only [`host`] touches a machine; all between is pure:
+//! Data flows one way. Only [`host`] reads a machine and only [`apply`] changes
+//! one; all between is pure:
 //!
 //! ```text
 //!  host::Root  ->  facts::Facts  ->  report::Report  ->  human or JSON text, exit code
 //!  (reads)         (what is)         (rules judged)
+//!                                         |
+//!                                         v
+//!                                    plan::Plan  ->  apply  ->  Facts and Report again
+//!                                    (what to do)    (writes)   (the proof that a fix fixed)
 //! ```
 //!
 //! Where things are:
@@ -16,6 +21,8 @@
 //! | how is a text format understood? | [`mod@format`], parsers of text and nothing else |
 //! | where is a rule written? | `rules/*.toml`; [`rules`] loads and judges them |
 //! | what does the reader see? | [`report`] |
+//! | how is an edit worked out? | [`plan`], one module per kind of file |
+//! | where is a file of the host changed? | [`apply`] |
 //! | what leaves a machine in a capture? | [`capture`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 

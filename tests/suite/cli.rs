@@ -1,5 +1,8 @@
 //! Usage: what is refused, how, and with which exit code.
 
+use ccgpu_node::host::Root;
+
+use crate::fixtures::unpack;
 use crate::program::{fixture, run};
 
 #[test]
@@ -107,6 +110,23 @@ fn the_report_in_the_readme_is_current() {
     let (shown, _) = rest.split_once("```").unwrap();
     let arguments: Vec<&str> = command.split(' ').collect();
     assert_eq!(run(&arguments).stdout, shown);
+}
+
+/// So is its plan.
+#[test]
+fn the_plan_in_the_readme_is_current() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("$ ccgpu-node fix --root /mnt/image --dry-run\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let host = Root::captured(&fixture("grub-overridden-by-cloud-dropin")).unwrap();
+    let tree = tempfile::tempdir().unwrap();
+    if !unpack(host.as_archive().unwrap(), tree.path()) {
+        println!("left out: device nodes may not be made here");
+        return;
+    }
+    let path = tree.path().to_str().unwrap();
+    let outcome = run(&["fix", "--root", path, "--dry-run"]);
+    assert_eq!(outcome.stdout.replace(path, "/mnt/image"), shown);
 }
 
 /// The rule file in the README loads.

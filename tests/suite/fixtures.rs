@@ -247,7 +247,7 @@ fn forget_version(report: &mut Value) {
 }
 
 /// Makes the files of a capture below a directory; false where device nodes may not be made.
-fn unpack(archive: &Archive, top: &Path) -> bool {
+pub(crate) fn unpack(archive: &Archive, top: &Path) -> bool {
     use nix::sys::stat::{Mode, SFlag, makedev, mknod};
     for (path, entry) in archive.entries() {
         let path = top.join(path.trim_start_matches('/'));

@@ -1,11 +1,11 @@
 //! `fix`: judge, plan, show, ask, change, judge again; undo what did not do what it should.
 
 use super::judgement::{Judgement, judgement};
-use super::site::Site;
+use super::site::{Hold, Site};
 use super::{CommandError, host, output, rule_set};
 use crate::apply::actions::busy::{self, Busy};
 use crate::apply::actions::kubelet::{DryRun, dry_run_of};
-use crate::apply::{Verification, apply};
+use crate::apply::{Applied, Verification, apply};
 use crate::cli;
 use crate::exit::Exit;
 use crate::host::Terminal;
@@ -14,6 +14,7 @@ use crate::plan::sources::{self, Sources};
 use crate::plan::{Digest, Fate, Plan, Proposal, propose};
 use crate::report::human::Look;
 use crate::report::plan::{self as show, Setting};
+use crate::report::plan_json::{self, Outcome};
 use crate::report::{HostOrigin, Report, RuleResult, Status, Verdict, transactions};
 use crate::rules::{Catalogue, Chosen, Resolution, RuleSet, Severity};
 
@@ -29,9 +30,12 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
 
     // A dry run needs no right to write, and waits for nobody.
     let held = if arguments.dry_run { None } else { Some(site.hold()?) };
+    let human = arguments.format == cli::Format::Human;
     if let Some(hold) = &held {
         let recovered = site.recover(hold)?;
-        output::write(|out| transactions::recovered(&recovered, look, out))?;
+        if human {
+            output::write(|out| transactions::recovered(&recovered, look, out))?;
+        }
     }
     let judged = fix.judge()?;
     let Proposed { proposal, left_to_run, sources } = fix.propose(&judged);
@@ -47,33 +51,46 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         left_to_run: &left_to_run,
         kubelet_says: said.as_deref(),
     };
-    output::write(|out| show::render(&judged.report, &proposal, &setting, look, out))?;
+    let json = |outcome: &Outcome<'_>| {
+        output::write(|out| plan_json::render(&proposal, &setting, outcome, out))
+    };
+    if human {
+        output::write(|out| show::render(&judged.report, &proposal, &setting, look, out))?;
+    }
 
     let found = proposal.plan.digest();
     if wanted_plan.is_some_and(|wanted| wanted != found) {
         return Err(CommandError::OtherPlan);
     }
     let Some(hold) = held.filter(|_| !proposal.plan.is_empty()) else {
+        if !human {
+            json(&Outcome::NotTried)?;
+        }
         return Ok(fix.left(&judged.report, &proposal));
     };
-    vouched_for(&proposal, answer.as_ref())?;
-    fix.nobody_is_in_the_way(&judged, &proposal)?;
-    if !arguments.yes && !confirmed("Change this host?")? {
-        return Ok(Exit::Refused);
-    }
-    let applied = apply(
-        &hold.tree,
-        &hold.lock,
-        &site.occasion,
-        &hold.interrupt,
-        &proposal.plan,
-        found,
-        &mut || fix.verify(&judged.report, &proposal),
-    )?;
+    let applied = match fix.carry_out(&hold, &judged, &proposal, answer.as_ref()) {
+        Ok(applied) => applied,
+        Err(error) => {
+            if !human {
+                json(&Outcome::Failed(chain(&error)))?;
+            }
+            return Err(error);
+        }
+    };
     let after = fix.judge()?;
+    if human {
+        output::write(|out| transactions::applied(&applied, &after.report, look, out))?;
+    } else {
+        json(&Outcome::Applied { applied: &applied, verdict: after.report.verdict })?;
+    }
     let exit = fix.left(&after.report, &fix.propose(&after).proposal);
-    output::write(|out| transactions::applied(&applied, &after.report, look, out))?;
     Ok(if applied.pending.is_some() && exit == Exit::Ready { Exit::RebootRequired } else { exit })
+}
+
+/// An error with all that caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Asks a person, who must be there.
@@ -182,6 +199,30 @@ impl Fix<'_> {
         let busy = busy::look(&self.site.opened.root, directory.unwrap_or("/var/lib/kubelet"));
         let all: Vec<String> = busy.iter().filter(|it| counts(it)).map(Busy::to_string).collect();
         if all.is_empty() { Ok(()) } else { Err(CommandError::Busy(all)) }
+    }
+
+    /// From a plan that was shown to one that was carried out, or to the reason why not.
+    fn carry_out(
+        &self,
+        hold: &Hold,
+        judged: &Judgement,
+        proposal: &Proposal,
+        answer: Option<&DryRun>,
+    ) -> Result<Applied, CommandError> {
+        vouched_for(proposal, answer)?;
+        self.nobody_is_in_the_way(judged, proposal)?;
+        if !self.arguments.yes && !confirmed("Change this host?")? {
+            return Err(CommandError::Declined);
+        }
+        Ok(apply(
+            &hold.tree,
+            &hold.lock,
+            &self.site.occasion,
+            &hold.interrupt,
+            &proposal.plan,
+            proposal.plan.digest(),
+            &mut || self.verify(&judged.report, proposal),
+        )?)
     }
 
     /// What is so when nothing more is changed.

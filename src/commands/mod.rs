@@ -66,6 +66,8 @@ pub enum CommandError {
     Recover(#[from] Failure),
     #[error("the plan is not the one that was asked for; nothing was changed: look at it again")]
     OtherPlan,
+    #[error("nothing was changed, as nobody said yes")]
+    Declined,
     #[error("nothing was changed: {0}")]
     Kubelet(String),
     #[error("nothing was changed, because {} (--allow-busy goes on all the same)", .0.join("; "))]
@@ -78,6 +80,7 @@ impl CommandError {
         match self {
             Self::Lock(LockError::Held { .. })
             | Self::OtherPlan
+            | Self::Declined
             | Self::Busy(_)
             | Self::Kubelet(_)
             | Self::Apply(ApplyError::Refused(_))

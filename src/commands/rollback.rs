@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &cli::Rollback, terminal: Terminal) -> Result<Exit,
         output::write(|out| show::history(std::slice::from_ref(entry), look, out))?;
     }
     if entry.is_some() && !arguments.yes && !confirmed("Take this back?")? {
-        return Ok(Exit::Refused);
+        return Err(CommandError::Declined);
     }
     let number = entry.map(|entry| entry.number).or(arguments.number);
     let rolled_back = rollback(&hold.tree, &hold.lock, &site.occasion, number)?;

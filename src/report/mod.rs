@@ -7,6 +7,7 @@ pub mod human;
 pub mod json;
 mod page;
 pub mod plan;
+pub mod plan_json;
 pub mod rules;
 pub mod transactions;
 mod verdict;

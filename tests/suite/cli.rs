@@ -129,6 +129,31 @@ fn the_plan_in_the_readme_is_current() {
     assert_eq!(outcome.stdout.replace(path, "/mnt/image"), shown);
 }
 
+#[test]
+fn a_plan_for_programs_is_as_its_schema_says() {
+    let schema = include_str!("../../schemas/fix-v1.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for name in ["grub-overridden-by-cloud-dropin", "nouveau-bound", "kubelet-flag-beats-file"] {
+        let host = Root::captured(&fixture(name)).unwrap();
+        let tree = tempfile::tempdir().unwrap();
+        if !unpack(host.as_archive().unwrap(), tree.path()) {
+            println!("left out: device nodes may not be made here");
+            return;
+        }
+        let path = tree.path().to_str().unwrap();
+        let assume = "kubelet.version=1.33.4";
+        for last in ["--dry-run", "--yes", "--yes"] {
+            let outcome =
+                run(&["fix", "--root", path, "--assume", assume, "--format", "json", last]);
+            let plan: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&plan).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{name}: {errors:?}");
+        }
+    }
+}
+
 /// The rule file in the README loads.
 #[test]
 fn the_rule_in_the_readme_is_valid() {

@@ -239,7 +239,9 @@ impl Fix<'_> {
         if failed.peek().is_none() {
             return match report.verdict {
                 Verdict::RebootRequired => Exit::RebootRequired,
-                _ => Exit::Ready,
+                // Never green where nobody could look.
+                Verdict::CannotTell => Exit::CannotTell,
+                Verdict::Ready | Verdict::NotReady => Exit::Ready,
             };
         }
         if failed.all(waits) && !self.site.is_offline() {

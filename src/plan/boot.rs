@@ -7,7 +7,7 @@
 use super::grub::{self, Defaults};
 use super::sources::Boot;
 use super::{Action, ArgumentChange, BootMenu, FileChange, Refusal, Refused, StepKind};
-use crate::facts::boot_config::{BootConfig, Loader};
+use crate::facts::boot_config::{BootConfig, Loader, Status};
 use crate::facts::{Cause, Facts, Reading};
 use crate::format::cmdline::{Cmdline, Param};
 
@@ -33,7 +33,7 @@ pub(super) fn steps(
         Loader::Grub => {
             let files = edit_defaults(boot, change)?;
             if !files.is_empty() || generate || next_is_right == Some(false) {
-                let menu = boot_menu(boot, change)?;
+                let menu = boot_menu(boot, with_written(change, config, generate))?;
                 Ok(writes(files).chain([StepKind::Act(Action::GenerateBootMenu(menu))]).collect())
             } else if next_is_right.is_none() && !asks_for_nothing {
                 Err(no_verdict(config.menu_path).into())
@@ -80,7 +80,21 @@ fn edit_defaults(boot: &Boot, change: &ArgumentChange) -> Result<Vec<FileChange>
     grub::edit(defaults, change)
 }
 
-fn boot_menu(boot: &Boot, change: &ArgumentChange) -> Result<BootMenu, Refused> {
+/// What may differ in the new menu: the change, and what somebody wrote before and never generated, where
+/// that is what is asked for.
+fn with_written(change: &ArgumentChange, config: &BootConfig, generate: bool) -> ArgumentChange {
+    let mut change = change.clone();
+    if generate {
+        let waiting = config.arguments.iter().filter(|argument| {
+            argument.status == Reading::Known(Status::NotGenerated)
+                && !change.remove.contains(&argument.text)
+        });
+        change.add.extend(waiting.map(|argument| argument.text.clone()));
+    }
+    change
+}
+
+fn boot_menu(boot: &Boot, change: ArgumentChange) -> Result<BootMenu, Refused> {
     let Some(generator) = boot.generator else {
         return Err(refused(
             "/usr/sbin/grub-mkconfig",
@@ -92,7 +106,7 @@ fn boot_menu(boot: &Boot, change: &ArgumentChange) -> Result<BootMenu, Refused> 
         let why = "there is no boot menu to compare a new one with";
         return Err(refused("/boot/grub/grub.cfg", why));
     };
-    Ok(BootMenu { generator, target: target.to_owned(), change: change.clone() })
+    Ok(BootMenu { generator, target: target.to_owned(), change })
 }
 
 /// Whether a line has what comes and lacks what goes.

@@ -12,6 +12,8 @@ pub mod kubelet;
 mod modules;
 mod propose;
 pub mod sources;
+#[cfg(test)]
+mod tests;
 
 pub use boot::why_ineffective;
 pub use digest::Digest;

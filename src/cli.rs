@@ -150,6 +150,7 @@ pub struct Check {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Fix {
     /// Mend a machine's files below this directory, such as a mounted image; no program is run.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -62,13 +62,13 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
     if wanted_plan.is_some_and(|wanted| wanted != found) {
         return Err(CommandError::OtherPlan);
     }
-    let Some(hold) = held.filter(|_| !proposal.plan.is_empty()) else {
+    let Some(held) = held.filter(|_| !proposal.plan.is_empty()) else {
         if !human {
             json(&Outcome::NotTried)?;
         }
         return Ok(fix.left(&judged.report, &proposal));
     };
-    let applied = match fix.carry_out(&hold, &judged, &proposal, answer.as_ref()) {
+    let applied = match fix.carry_out(&held, &judged, &proposal, answer.as_ref()) {
         Ok(applied) => applied,
         Err(error) => {
             if !human {

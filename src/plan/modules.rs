@@ -34,9 +34,8 @@ fn with_lines(
     existing: Option<&[u8]>,
     lines: impl Iterator<Item = String>,
 ) -> Result<Option<FileChange>, Refused> {
-    let text = match existing.map(std::str::from_utf8).transpose() {
-        Ok(text) => text,
-        Err(_) => return Err(refused(path, "it is not text; ccgpu-node did not write that")),
+    let Ok(text) = existing.map(std::str::from_utf8).transpose() else {
+        return Err(refused(path, "it is not text; ccgpu-node did not write that"));
     };
     // A line that ends in a backslash would swallow the one that is added.
     if text.is_some_and(|text| text.trim_end().ends_with('\\')) {

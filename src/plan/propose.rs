@@ -108,15 +108,15 @@ impl Wishes {
         for edit in &fix.edits {
             let rules = match edit {
                 Edit::AddKernelArgument(argument) => {
-                    push(&mut self.arguments.add, argument);
+                    push_all(&mut self.arguments.add, std::slice::from_ref(argument));
                     &mut self.boot_rules
                 }
                 Edit::RemoveKernelArgument(argument) => {
-                    push(&mut self.arguments.remove, argument);
+                    push_all(&mut self.arguments.remove, std::slice::from_ref(argument));
                     &mut self.boot_rules
                 }
                 Edit::RemoveKernelArguments(_) => {
-                    removals.iter().for_each(|argument| push(&mut self.arguments.remove, argument));
+                    push_all(&mut self.arguments.remove, &removals);
                     &mut self.boot_rules
                 }
                 Edit::GenerateBootMenu => {
@@ -146,11 +146,11 @@ impl Wishes {
                     &mut self.kubelet_rules
                 }
                 Edit::DenyModules(modules) => {
-                    modules.iter().for_each(|module| push(&mut self.deny, module));
+                    push_all(&mut self.deny, modules);
                     &mut self.deny_rules
                 }
                 Edit::LoadModules(modules) => {
-                    modules.iter().for_each(|module| push(&mut self.load, module));
+                    push_all(&mut self.load, modules);
                     &mut self.load_rules
                 }
             };
@@ -244,8 +244,11 @@ fn listed(name: &str, facts: &Facts) -> Result<Vec<String>, Refused> {
     }
 }
 
-fn push(list: &mut Vec<String>, text: &str) {
-    if !list.iter().any(|each| each == text) {
-        list.push(text.to_owned());
+/// Adds those that are not there yet.
+fn push_all(list: &mut Vec<String>, texts: &[String]) {
+    for text in texts {
+        if !list.contains(text) {
+            list.push(text.clone());
+        }
     }
 }

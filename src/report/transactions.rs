@@ -99,13 +99,11 @@ pub fn recovered(recovery: &Recovery, look: Look, out: &mut dyn Write) -> io::Re
                 (number, Ink::Good, "FORGOTTEN", "it had changed nothing yet".to_owned())
             }
             Recovered::RolledBack { number, restored, restart, reboot } => {
-                let mut text = restored_words(restored);
-                if !restart.is_empty() {
-                    text.push_str(&format!("; restart {} yourself", restart.join(", ")));
-                }
-                if *reboot {
-                    text.push_str("; a reboot is needed for it to take effect");
-                }
+                let units = restart.join(", ");
+                let units = (!units.is_empty()).then(|| format!("restart {units} yourself"));
+                let reboot = reboot.then(|| "a reboot is needed for it to take effect".to_owned());
+                let parts = [Some(restored_words(restored)), units, reboot];
+                let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
                 (number, Ink::Advised, "TAKEN BACK", text)
             }
             Recovered::Finished { number, pending: false } => {

@@ -186,7 +186,7 @@ impl Loader<'_> {
             "deny-modules" => Edit::DenyModules(self.modules(key, item)?),
             "load-modules" => Edit::LoadModules(self.modules(key, item)?),
             other => {
-                self.problems.unknown(entry.at, "edit", other, EDIT_KEYS.into_iter());
+                self.problems.unknown(entry.at, "edit", other, EDIT_KEYS);
                 return None;
             }
         })

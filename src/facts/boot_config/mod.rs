@@ -57,9 +57,12 @@ pub(super) fn gather(root: &Root, booted: &Reading<Cmdline>, debian_like: bool) 
     BootConfig { reads_drop_ins: drop_ins, menu_path, ..config }
 }
 
+/// Paths and bytes, in the order of reading.
+pub type Texts = Vec<(String, Vec<u8>)>;
+
 /// The texts that GRUB's menu is generated from, path and bytes in the order of reading, and the shell
 /// that reads them. `Absent` where `/etc/default/grub` is.
-pub fn grub_defaults(root: &Root, drop_ins: bool) -> (Reading<Vec<(String, Vec<u8>)>>, Dialect) {
+pub fn grub_defaults(root: &Root, drop_ins: bool) -> (Reading<Texts>, Dialect) {
     (defaults::read_files(root, drop_ins), defaults::dialect(drop_ins))
 }
 

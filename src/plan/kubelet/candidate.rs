@@ -31,8 +31,8 @@ pub fn candidate(kubelet: &Kubelet, files: &Files, plan: &Plan) -> Option<Candid
             StepKind::Act(_) => None,
         })
         .collect();
-    let changed = |path: &str| changes.iter().find(|change| change.path == path);
-    let after = |file: &SourceFile| match changed(&file.path) {
+    let change_of = |path: &str| changes.iter().find(|change| change.path == path);
+    let after = |file: &SourceFile| match change_of(&file.path) {
         Some(change) => change.after.clone(),
         None => Some(file.text.clone()),
     };

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use nix::sys::statfs::{XFS_SUPER_MAGIC, fstatfs};
 
 use super::super::error::ActionError;
 use super::super::programs::{Programs, succeeded};
+
+/// What `statfs` calls XFS; the crates have no one name for it on both C libraries.
+const XFS: u64 = 0x5846_5342;
 
 /// A freeze waits for all that is being written to that file system.
 const FREEZE_DEADLINE: Duration = Duration::from_secs(60);
@@ -56,8 +58,9 @@ fn settle_with(programs: &Programs, target: &str) -> Result<(), ActionError> {
     let fd = nix::fcntl::open(directory, flags, Mode::empty())
         .map_err(|errno| failed("opened", errno.into()))?;
     nix::unistd::syncfs(&fd).map_err(|errno| failed("written out", errno.into()))?;
-    let kind = fstatfs(&fd).map_err(|errno| failed("asked for its kind", errno.into()))?;
-    if kind.filesystem_type() != XFS_SUPER_MAGIC {
+    let kind = rustix::fs::fstatfs(&fd);
+    let kind = kind.map_err(|errno| failed("asked for its kind", errno.into()))?.f_type;
+    if u64::try_from(kind) != Ok(XFS) {
         return Ok(());
     }
     let device = File::from(fd).metadata().map_err(|source| failed("looked at", source))?.dev();

@@ -1,9 +1,10 @@
 //! `fix`: judge, plan, show, ask, change, judge again; undo what did not do what it should.
 
+use super::busy::nobody_is_in_the_way;
 use super::judgement::{Judgement, judgement};
 use super::site::{Hold, Site};
+use super::verification::verdict;
 use super::{CommandError, host, output, rule_set};
-use crate::apply::actions::busy::{self, Busy};
 use crate::apply::actions::kubelet::{DryRun, dry_run_of};
 use crate::apply::{Applied, Verification, apply};
 use crate::cli;
@@ -11,7 +12,7 @@ use crate::exit::Exit;
 use crate::host::Terminal;
 use crate::plan::kubelet::candidate;
 use crate::plan::sources::{self, Sources};
-use crate::plan::{Digest, Fate, Plan, Proposal, propose};
+use crate::plan::{Digest, Fate, Proposal, propose};
 use crate::report::human::Look;
 use crate::report::plan::{self as show, Setting};
 use crate::report::plan_json::{self, Outcome};
@@ -181,26 +182,6 @@ impl Fix<'_> {
         candidate(kubelet, files, &proposal.plan).map(|candidate| dry_run_of(&candidate))
     }
 
-    /// A restart of the kubelet may end pods that hold devices; a package manager may be writing the same
-    /// files.
-    fn nobody_is_in_the_way(
-        &self,
-        judged: &Judgement,
-        proposal: &Proposal,
-    ) -> Result<(), CommandError> {
-        if self.arguments.allow_busy || self.site.is_offline() {
-            return Ok(());
-        }
-        let start = judged.facts.kubelet.as_ref().and_then(|kubelet| kubelet.start.known());
-        let directory = start.and_then(|start| start.root_dir.as_deref());
-        let restarts = proposal.plan.restarts_kubelet();
-        let counts =
-            |busy: &Busy| restarts || !matches!(busy, Busy::VfioOpen { .. } | Busy::GpuPod { .. });
-        let busy = busy::look(&self.site.opened.root, directory.unwrap_or("/var/lib/kubelet"));
-        let all: Vec<String> = busy.iter().filter(|it| counts(it)).map(Busy::to_string).collect();
-        if all.is_empty() { Ok(()) } else { Err(CommandError::Busy(all)) }
-    }
-
     /// From a plan that was shown to one that was carried out, or to the reason why not.
     fn carry_out(
         &self,
@@ -210,7 +191,9 @@ impl Fix<'_> {
         answer: Option<&DryRun>,
     ) -> Result<Applied, CommandError> {
         vouched_for(proposal, answer)?;
-        self.nobody_is_in_the_way(judged, proposal)?;
+        if !self.arguments.allow_busy {
+            nobody_is_in_the_way(self.site, proposal.plan.restarts_kubelet())?;
+        }
         if !self.arguments.yes && !confirmed("Change this host?")? {
             return Err(CommandError::Declined);
         }
@@ -262,66 +245,4 @@ impl Fix<'_> {
         let commands_left = !again.left_to_run.is_empty();
         verdict(before, proposal, &after.report, &again.proposal, commands_left)
     }
-}
-
-/// What judging again says of a plan that was carried out. `commands_left` where the tree is not the
-/// running machine, so that what only a program brings about is still to come.
-fn verdict(
-    before: &Report,
-    proposal: &Proposal,
-    after: &Report,
-    again: &Proposal,
-    commands_left: bool,
-) -> Verification {
-    let failed = |why: String| Verification::Failed { why };
-    if let Some(step) = again.plan.steps.iter().find(|step| of_plan(&proposal.plan, &step.rules)) {
-        let rules: Vec<&str> = step.rules.iter().map(|rule| &**rule).collect();
-        return failed(format!("there is still something to change for {}", rules.join(", ")));
-    }
-    let mut waits = false;
-    for (rule, _) in proposal.fates.iter().filter(|(_, fate)| *fate == Fate::Planned) {
-        let Some(result) = after.results.iter().find(|result| result.rule.id == rule.id) else {
-            continue;
-        };
-        match result.status {
-            Status::Pass | Status::NotApplicable => {}
-            // Nothing is left to change for it, so only a boot can show it.
-            Status::Fail if reboots(&proposal.plan, &rule.id) || commands_left => waits = true,
-            Status::Blocked
-                if commands_left
-                    || result.blocked_by.iter().all(|root| {
-                        root.resolved_by == Some(Resolution::Reboot)
-                            || reboots(&proposal.plan, &root.id)
-                    }) =>
-            {
-                waits = true;
-            }
-            status => return failed(format!("{} is {status} afterwards", rule.id)),
-        }
-    }
-    let was = |id: &str, status| {
-        before.results.iter().any(|result| &*result.rule.id == id && result.status == status)
-    };
-    let worse = after.results.iter().find(|result| {
-        result.rule.severity == Severity::Required
-            && matches!(result.status, Status::Fail | Status::Unknown)
-            && was(&result.rule.id, Status::Pass)
-            && result.rule.resolved_by != Some(Resolution::Reboot)
-            && !commands_left
-    });
-    match worse {
-        Some(result) => failed(format!("{} passed before, and does not now", result.rule.id)),
-        None if waits => Verification::AwaitsReboot,
-        None => Verification::Holds,
-    }
-}
-
-fn of_plan(plan: &Plan, rules: &[Box<str>]) -> bool {
-    plan.steps.iter().any(|step| step.rules.iter().any(|rule| rules.contains(rule)))
-}
-
-/// Whether the steps for a rule take effect with a reboot.
-fn reboots(plan: &Plan, rule: &str) -> bool {
-    let steps = plan.steps.iter().filter(|step| step.rules.iter().any(|each| &**each == rule));
-    Plan { steps: steps.cloned().collect() }.needs_reboot()
 }

@@ -1,6 +1,7 @@
 //! What each command does: it opens the host, has it read and judged, and hands the result to a
 //! renderer. Nothing here knows a fact's source or a rule's meaning.
 
+mod busy;
 mod capture;
 mod check;
 mod facts;
@@ -16,6 +17,7 @@ mod rollback;
 mod rule_set;
 mod rules;
 mod site;
+mod verification;
 
 use std::path::PathBuf;
 

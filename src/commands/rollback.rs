@@ -1,5 +1,6 @@
 //! `rollback`: takes back what a fix changed, file by file, and refuses where somebody changed it since.
 
+use super::busy::nobody_is_in_the_way;
 use super::fix::confirmed;
 use super::site::Site;
 use super::{CommandError, output};
@@ -19,10 +20,16 @@ pub(super) fn run(arguments: &cli::Rollback, terminal: Terminal) -> Result<Exit,
     let entries = history(&hold.tree)?;
     let entry = entries.iter().rev().find(|entry| match arguments.number {
         Some(number) => entry.number == number,
-        None => !matches!(entry.state, State::RolledBack { .. }),
+        None => {
+            !entry.taken_back
+                && !matches!(entry.state, State::RolledBack { .. } | State::Manual { .. })
+        }
     });
     if let Some(entry) = entry {
         output::write(|out| show::history(std::slice::from_ref(entry), look, out))?;
+    }
+    if let Some(entry) = entry.filter(|_| !arguments.allow_busy) {
+        nobody_is_in_the_way(&site, entry.restarts_kubelet)?;
     }
     if entry.is_some() && !arguments.yes && !confirmed("Take this back?")? {
         return Err(CommandError::Declined);

@@ -8,6 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use super::page::{Ink, Look, Margin, Page};
 use super::{Report, RuleResult};
 use crate::plan::{Action, Fate, FileChange, Plan, Proposal, StepKind};
+use crate::rules::Resolution;
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -46,7 +47,7 @@ pub fn render(
                 (Ink::Faint, &format!("{number}. ")),
                 (Ink::Strong, verb),
                 (Ink::Plain, &format!(" {what}")),
-                (Ink::Faint, &format!("  for {}", rules.join(", "))),
+                (Ink::Faint, &format!(" ({})", rules.join(", "))),
             ],
         )?;
         if let StepKind::Write(change) = &step.kind {
@@ -68,7 +69,7 @@ fn words(kind: &StepKind) -> (&'static str, String) {
         StepKind::Act(Action::GenerateBootMenu(menu)) => (
             "generate",
             format!(
-                "{} with {}: beside it, compared with the old one, then swapped in",
+                "{} with {}, beside it, and swap it in if nothing but the arguments differs",
                 menu.target, menu.generator
             ),
         ),
@@ -120,6 +121,9 @@ fn others(page: &mut Page<'_>, report: &Report, proposal: &Proposal) -> io::Resu
             Fate::InPlace => (Ink::Advised, "DONE", "is written, and takes effect at a reboot"),
             Fate::Withheld => (Ink::Advised, "UNSAFE", "has a fix that takes --unsafe"),
             Fate::Refused(_) => (Ink::Bad, "REFUSED", "cannot be mended here"),
+            Fate::Manual if rule.resolved_by == Some(Resolution::Reboot) => {
+                (Ink::Advised, "REBOOT", "takes effect at a reboot")
+            }
             Fate::Manual => (Ink::Command, "MANUAL", "needs a person"),
         };
         page.blank()?;
@@ -157,7 +161,7 @@ fn commands<'c>(page: &mut Page<'_>, lines: impl Iterator<Item = &'c str>) -> io
 
 fn effects(page: &mut Page<'_>, plan: &Plan, setting: &Setting<'_>) -> io::Result<()> {
     if plan.is_empty() && setting.left_to_run.is_empty() {
-        return page.wrapped(0, 2, &[(Ink::Strong, "Nothing to do"), (Ink::Plain, " here.")]);
+        return page.wrapped(0, 2, &[(Ink::Strong, "Nothing to change"), (Ink::Plain, " here.")]);
     }
     if let Some(said) = setting.kubelet_says {
         page.wrapped(0, 2, &[(Ink::Plain, &format!("The host's own kubelet: {said}."))])?;

@@ -256,6 +256,10 @@ impl World {
         unpack(fixture, &other);
         std::fs::remove_dir_all(self.path("sys")).unwrap();
         std::fs::rename(other.join("sys"), self.path("sys")).unwrap();
+        let _ = std::fs::remove_dir_all(self.path("dev/vfio"));
+        if other.join("dev/vfio").is_dir() {
+            copy(&[other.join("dev/vfio")], &self.path("dev"));
+        }
         std::fs::remove_dir_all(other).unwrap();
     }
 }

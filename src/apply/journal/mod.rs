@@ -48,6 +48,8 @@ pub struct Entry {
     pub steps: Vec<EntryStep>,
     /// Whether its files were put back; with `PendingReboot`, the boot is to show that.
     pub taken_back: bool,
+    /// Whether it restarts the kubelet, and so does taking it back.
+    pub restarts_kubelet: bool,
 }
 
 /// One step, for `history`.
@@ -95,8 +97,16 @@ pub fn history(tree: &Tree) -> Result<Vec<Entry>, JournalError> {
 
 fn entry(tree: &Tree, number: u32) -> Result<Entry, JournalError> {
     let (begun, program, plan) = (None, String::new(), None);
-    let bare =
-        |state| Entry { number, state, begun, program, plan, steps: Vec::new(), taken_back: false };
+    let bare = |state| Entry {
+        number,
+        state,
+        begun,
+        program,
+        plan,
+        steps: Vec::new(),
+        taken_back: false,
+        restarts_kubelet: false,
+    };
     let transaction = match Transaction::open(tree, number) {
         Ok(transaction) => transaction,
         Err(damaged @ JournalError::Damaged { .. }) => {
@@ -115,6 +125,11 @@ fn entry(tree: &Tree, number: u32) -> Result<Entry, JournalError> {
         plan: Digest::parse(&story.prepare.plan),
         steps: story.prepare.steps.iter().map(entry_step).collect(),
         taken_back: story.taken_back(),
+        restarts_kubelet: story
+            .prepare
+            .steps
+            .iter()
+            .any(|step| matches!(step.kind, StepKindRecord::Kubelet { .. })),
     })
 }
 

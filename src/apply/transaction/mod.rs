@@ -74,10 +74,13 @@ pub enum ApplyError {
     #[error("nothing was changed")]
     Refused(#[source] Failure),
     /// Something was changed, and all of it was taken back.
-    #[error("transaction {number} was taken back")]
+    #[error("transaction {number} failed and was taken back, so that all is as before")]
     RolledBack { number: u32, source: Failure },
     /// Something was changed and could not be taken back. `left` says what stands where.
-    #[error("transaction {number} could not be taken back whole: {left}")]
+    #[error(
+        "a person has to look: transaction {number} failed and could not be taken back whole: {left}; \
+         it failed because"
+    )]
     NeedsPerson { number: u32, left: String, source: Failure },
 }
 
@@ -137,7 +140,7 @@ pub enum RollbackError {
     BuiltUpon { later: u32, path: String },
     #[error("{path} was changed by somebody else since; nothing was touched")]
     ForeignEdit { path: String },
-    #[error("transaction {number} could not be taken back whole: {left}")]
+    #[error("a person has to look: transaction {number} could not be taken back whole: {left}")]
     NeedsPerson { number: u32, left: String },
     #[error("nothing was changed")]
     Failed(#[source] Failure),

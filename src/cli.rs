@@ -20,6 +20,7 @@ Exit codes of check:
   2  usage, configuration or rule file error
   3  cannot tell: a required rule could not be judged (often: not run as root)
   4  ready only after a reboot
+  With --baseline only what got worse counts. With --format npd: 0 ready, 1 not ready, 2 cannot tell.
 Of fix, rollback and recover also:
   5  nothing was changed: somebody else is at work, or it is not to be mended here
   6  the change did not do what it should, and was taken back
@@ -143,10 +144,33 @@ pub struct Check {
     #[command(flatten)]
     pub selection: Selection,
     #[arg(long, default_value = "human")]
-    pub format: Format,
+    pub format: CheckFormat,
+    /// Write the report into this file, all at once, instead of to standard output.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Count only what got worse since this report, which --format json wrote.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
     /// Show also what passed, and lists at full length.
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// How a judgement is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For a person at a terminal.
+    Human,
+    /// For programs; the schema is schemas/report-v1.json.
+    Json,
+    /// `JUnit` XML, for CI systems.
+    Junit,
+    /// For a pull request or a job's summary.
+    Markdown,
+    /// For the textfile collector of `node_exporter`.
+    Prometheus,
+    /// For node-problem-detector: one line, and its own exit codes.
+    Npd,
 }
 
 #[derive(Debug, Args)]

@@ -27,3 +27,36 @@ impl From<Exit> for std::process::ExitCode {
         Self::from(exit as u8)
     }
 }
+
+/// How `check --format npd` ends: in the codes of node-problem-detector's custom plugins, which know no
+/// others. An error before there is a verdict ends in [`Exit::Usage`], which they take for unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Npd {
+    /// The condition does not hold: the host is ready.
+    Ok = 0,
+    /// The condition holds: not ready, or not before a reboot.
+    NonOk = 1,
+    /// It cannot be told.
+    Unknown = 2,
+}
+
+impl From<Exit> for Npd {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Ready => Self::Ok,
+            Exit::NotReady | Exit::RebootRequired => Self::NonOk,
+            Exit::Usage
+            | Exit::CannotTell
+            | Exit::Refused
+            | Exit::RolledBack
+            | Exit::NeedsPerson => Self::Unknown,
+        }
+    }
+}
+
+impl From<Npd> for std::process::ExitCode {
+    fn from(exit: Npd) -> Self {
+        Self::from(exit as u8)
+    }
+}

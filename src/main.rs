@@ -15,7 +15,7 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             let exit = error.exit();
             let mut message = format!("error: {error}");

@@ -29,8 +29,7 @@ pub(super) fn nobody_is_in_the_way(
 
 /// Those that count, in words.
 fn in_the_way(busy: &[Busy], restarts_kubelet: bool) -> Vec<String> {
-    let uses_gpu = |busy: &Busy| matches!(busy, Busy::VfioOpen { .. } | Busy::GpuPod { .. });
-    let counts = |busy: &&Busy| restarts_kubelet || !uses_gpu(busy);
+    let counts = |busy: &&Busy| restarts_kubelet || !busy.is_use();
     busy.iter().filter(counts).map(Busy::to_string).collect()
 }
 
@@ -50,9 +49,11 @@ mod tests {
             pod: "llm-0".to_owned(),
             resource: "nvidia.com/pgpu".to_owned(),
         };
-        let all = [vfio, pod, Busy::Kubeadm { pid: 7 }, Busy::CannotTell("who runs".to_owned())];
+        let hidden = Busy::CannotTellUse("what 1 of the processes have open".to_owned());
+        let unnamed = Busy::CannotTell("who runs".to_owned());
+        let all = [vfio, pod, Busy::Kubeadm { pid: 7 }, hidden, unnamed];
         assert_eq!(in_the_way(&all, false), ["kubeadm (process 7) runs", "cannot tell who runs"]);
-        assert_eq!(in_the_way(&all, true).len(), 4);
+        assert_eq!(in_the_way(&all, true).len(), 5);
         assert!(in_the_way(&[], true).is_empty());
     }
 }

@@ -1,31 +1,87 @@
-//! `check`: gather, judge, render.
+//! `check`: gather, judge, compare, render.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
 
 use super::judgement::judgement;
+use super::output_file::OutputFile;
 use super::{CommandError, host, output, rule_set};
-use crate::cli;
-use crate::exit::Exit;
+use crate::cli::{self, CheckFormat};
+use crate::exit::Npd;
 use crate::facts::Needs;
-use crate::host::Terminal;
+use crate::host::{Reading, Root, Stopwatch, Terminal};
+use crate::report::baseline::{Baseline, BaselineError, compare};
 use crate::report::human::{self, Look};
-use crate::report::json;
+use crate::report::prometheus::{self, Measured};
+use crate::report::{Report, json, junit, markdown, npd};
 use crate::rules::Catalogue;
 
-pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<Exit, CommandError> {
+/// Bytes that a baseline may have; a report on the largest machines has 1 MiB.
+const BASELINE_CAP: u64 = 64 << 20;
+
+pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode, CommandError> {
+    let stopwatch = Stopwatch::start();
     let catalogue = Catalogue::built_in();
     let rules = rule_set::load(&catalogue, &arguments.selection.rules)?;
     let assumed = host::assumptions(&arguments.host.assume)?;
+    // What cannot be written or compared is told before a host is read.
+    let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
+    let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
-    let report = judgement(&opened, &rules, &arguments.selection, assumed, |_| Needs::NONE)?.report;
-    output::write(|out| match arguments.format {
-        cli::Format::Human => {
-            let look = Look {
-                colour: terminal.colour,
-                width: terminal.width.into(),
-                verbose: arguments.verbose,
-            };
-            human::render(&report, look, out)
+    let mut report =
+        judgement(&opened, &rules, &arguments.selection, assumed, |_| Needs::NONE)?.report;
+    if let (Some(then), Some(path)) = (&baseline, &arguments.baseline) {
+        report.baseline = Some(compare(&report, then).map_err(|source| unfit(path, source))?);
+    }
+    let verbose = arguments.verbose;
+    if let Some(file) = file {
+        let mut bytes = Vec::new();
+        // A file is no terminal, whatever standard output is.
+        let look = Look { verbose, ..Look::default() };
+        render(&report, arguments.format, look, stopwatch, &mut bytes)
+            .map_err(CommandError::Output)?;
+        file.write(&bytes)?;
+    } else {
+        let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose };
+        output::write(|out| render(&report, arguments.format, look, stopwatch, out))?;
+    }
+    Ok(match arguments.format {
+        CheckFormat::Npd => Npd::from(report.exit()).into(),
+        _ => report.exit().into(),
+    })
+}
+
+fn render(
+    report: &Report,
+    format: CheckFormat,
+    look: Look,
+    stopwatch: Stopwatch,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        CheckFormat::Human => human::render(report, look, out),
+        CheckFormat::Json => json::render(report, out),
+        CheckFormat::Junit => junit::render(report, look.verbose, out),
+        CheckFormat::Markdown => markdown::render(report, look.verbose, out),
+        CheckFormat::Prometheus => {
+            let measured = Measured { at: crate::host::now(), took: stopwatch.elapsed() };
+            prometheus::render(report, measured, out)
         }
-        cli::Format::Json => json::render(&report, out),
-    })?;
-    Ok(report.verdict.exit())
+        CheckFormat::Npd => npd::render(report, out),
+    }
+}
+
+fn baseline(path: &Path) -> Result<Baseline, CommandError> {
+    let failed = |why: String| CommandError::BaselineFile { path: path.to_owned(), why };
+    let text = match Root::named_file(path, BASELINE_CAP) {
+        Reading::Known(text) => text,
+        Reading::Absent => return Err(failed("no such file".to_owned())),
+        Reading::Unreadable(cause) => return Err(failed(cause.to_string())),
+    };
+    Baseline::parse(&path.display().to_string(), &text).map_err(|source| unfit(path, source))
+}
+
+fn unfit(path: &Path, source: BaselineError) -> CommandError {
+    CommandError::Baseline { path: path.to_owned(), source }
 }

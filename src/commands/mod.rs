@@ -11,6 +11,7 @@ mod history;
 mod host;
 mod judgement;
 mod output;
+mod output_file;
 mod platform;
 mod recover;
 mod rollback;
@@ -20,15 +21,18 @@ mod site;
 mod verification;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
+use self::output_file::OutputError;
 use crate::apply::journal::JournalError;
 use crate::apply::transaction::Failure;
 use crate::apply::{ApplyError, LockError, RollbackError, TreeError};
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
+use crate::report::baseline::BaselineError;
 use crate::rules::{FilterError, LoadError};
 
 pub use output::printable;
@@ -50,6 +54,12 @@ pub enum CommandError {
     Usage(String),
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+    #[error(transparent)]
+    OutputFile(#[from] OutputError),
+    #[error("cannot compare with {}", path.display())]
+    Baseline { path: PathBuf, source: BaselineError },
+    #[error("cannot compare with {}: {why}", path.display())]
+    BaselineFile { path: PathBuf, why: String },
     #[error(transparent)]
     Tree(#[from] TreeError),
     #[error(transparent)]
@@ -105,10 +115,11 @@ impl CommandError {
 }
 
 /// Runs what was typed.
-pub fn run(cli: Cli) -> Result<Exit, CommandError> {
+pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
     let terminal = Terminal::of_stdout(cli.color.into());
-    match cli.command {
-        Command::Check(arguments) => check::run(&arguments, terminal),
+    let exit = match cli.command {
+        // It ends in the codes that its format asks for.
+        Command::Check(arguments) => return check::run(&arguments, terminal),
         Command::Fix(arguments) => fix::run(&arguments, terminal),
         Command::Rollback(arguments) => rollback::run(&arguments, terminal),
         Command::History(arguments) => history::run(&arguments, terminal),
@@ -121,5 +132,6 @@ pub fn run(cli: Cli) -> Result<Exit, CommandError> {
             Ok(())
         }),
         Command::Man => output::write(|out| clap_mangen::Man::new(Cli::command()).render(out)),
-    }
+    };
+    exit.map(ExitCode::from)
 }

@@ -10,14 +10,15 @@ use serde::Serialize;
 
 use super::harmless::Harmless;
 use super::{
-    About, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult, Status, Verdict,
+    About, Comparison, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult, Status,
+    Verdict,
 };
 use crate::facts::{Cause, Value};
 use crate::rules::{Group, Offending, Rule, Safety, Severity, Stage, Tee};
 
 /// The name of the format.
-const FORMAT: &str = "ccgpu-node-report";
-const VERSION: u32 = 1;
+pub(super) const FORMAT: &str = "ccgpu-node-report";
+pub(super) const VERSION: u32 = 1;
 
 /// Writes the report as one JSON document and a line break. Control characters and direction marks are
 /// escaped, so that the output may be shown on a terminal.
@@ -44,8 +45,10 @@ struct ReportV1<'r> {
     stage: StageV1<'r>,
     tee: TeeV1<'r>,
     verdict: Verdict,
-    /// What `check` exits with.
+    /// What `check` exits with; with a baseline it counts only what got worse.
     exit_code: u8,
+    /// What the rules were compared with; null without `--baseline`.
+    baseline: Option<BaselineV1<'r>>,
     /// How many of the rules below ended in which status.
     counts: CountsV1,
     /// How many rules of the stage were left out on the command line: the verdict is no wider than what
@@ -55,6 +58,30 @@ struct ReportV1<'r> {
     disabled: Vec<DisabledV1<'r>>,
     /// From cause to effect.
     rules: Vec<RuleV1<'r>>,
+}
+
+/// An earlier report that this one was compared with.
+#[derive(Serialize, JsonSchema)]
+struct BaselineV1<'r> {
+    file: &'r str,
+    /// The host that it is about.
+    host: &'r str,
+    /// Whether that is the name of this host.
+    same_host: bool,
+    /// The verdict then.
+    verdict: Verdict,
+    /// The rules that are no worse than they were; they do not count.
+    known: Vec<&'r str>,
+    /// How many of them are required, and fail or cannot be judged.
+    known_failures: usize,
+    /// The required rules that got worse; these alone make the exit code.
+    worse: Vec<WorseV1<'r>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct WorseV1<'r> {
+    id: &'r str,
+    why: &'r str,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -254,11 +281,27 @@ impl<'r> ReportV1<'r> {
             stage: StageV1 { value: platform.stage, why: stage_why },
             tee: TeeV1 { value: platform.tee, why: tee_why },
             verdict: report.verdict,
-            exit_code: report.verdict.exit() as u8,
+            exit_code: report.exit() as u8,
+            baseline: report.baseline.as_ref().map(BaselineV1::of),
             counts: CountsV1::of(report.counts()),
             left_out: report.scope.left_out,
             disabled: report.scope.disabled.iter().map(DisabledV1::of).collect(),
             rules: report.results.iter().map(RuleV1::of).collect(),
+        }
+    }
+}
+
+impl<'r> BaselineV1<'r> {
+    fn of(comparison: &'r Comparison) -> Self {
+        let worse = comparison.worse.iter();
+        Self {
+            file: &comparison.file,
+            host: &comparison.host,
+            same_host: comparison.same_host,
+            verdict: comparison.verdict,
+            known: comparison.known.iter().map(|id| &**id).collect(),
+            known_failures: comparison.known_failures,
+            worse: worse.map(|worse| WorseV1 { id: &worse.rule.id, why: &worse.why }).collect(),
         }
     }
 }

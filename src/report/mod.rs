@@ -1,13 +1,18 @@
 //! What was judged, and how it is shown. The types here are facts about a judgement; words for people
 //! are in [`human`] and a stable form for programs is in [`json`].
 
+pub mod baseline;
 pub mod facts_json;
 mod harmless;
 pub mod human;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod npd;
 mod page;
 pub mod plan;
 pub mod plan_json;
+pub mod prometheus;
 pub mod rules;
 pub mod transactions;
 mod verdict;
@@ -15,9 +20,11 @@ mod visible;
 
 use std::sync::Arc;
 
+use crate::exit::Exit;
 use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
 use crate::rules::{Advice, Fix, Offending, Platform, Rule, Severity, Test};
+pub use baseline::Comparison;
 pub use verdict::{Counts, Verdict};
 pub(crate) use visible::visible;
 
@@ -29,12 +36,29 @@ pub struct Report {
     /// From cause to effect.
     pub results: Vec<RuleResult>,
     pub verdict: Verdict,
+    /// What an earlier report says, where only what got worse since shall count.
+    pub baseline: Option<Comparison>,
 }
 
 impl Report {
     pub fn new(header: Header, scope: Scope, results: Vec<RuleResult>) -> Self {
         let verdict = Verdict::of(&results);
-        Self { header, scope, results, verdict }
+        Self { header, scope, results, verdict, baseline: None }
+    }
+
+    /// The verdict that counts for the caller: of what got worse, where there is a baseline.
+    pub fn gate(&self) -> Verdict {
+        self.baseline.as_ref().map_or(self.verdict, |baseline| baseline.gate)
+    }
+
+    /// What `check` exits with.
+    pub fn exit(&self) -> Exit {
+        self.gate().exit()
+    }
+
+    /// Whether a rule was as bad in the baseline as it is now, so that it is shown and not counted.
+    pub fn is_known(&self, result: &RuleResult) -> bool {
+        self.baseline.as_ref().is_some_and(|baseline| baseline.known.contains(&result.rule.id))
     }
 
     /// The rules of a severity that ended in a status, in order.

@@ -19,9 +19,10 @@ crate::rules::words! {
 }
 
 impl Verdict {
-    pub(super) fn of(results: &[RuleResult]) -> Self {
+    pub(super) fn of<'r>(results: impl IntoIterator<Item = &'r RuleResult>) -> Self {
+        let results = results.into_iter();
         let required: Vec<&RuleResult> =
-            results.iter().filter(|result| result.rule.severity == Severity::Required).collect();
+            results.filter(|result| result.rule.severity == Severity::Required).collect();
         let any = |status| required.iter().any(|result| result.status == status);
         if any(Status::Fail) {
             let reboot = required.iter().all(|result| goes_away_with_a_reboot(result, &required));

@@ -9,6 +9,8 @@ mod program;
 mod capture;
 mod cli;
 mod fixtures;
+mod formats;
+mod gate;
 mod hostile;
 mod pci_oracle;
 mod shared_hosts;

@@ -37,6 +37,18 @@ pub enum Busy {
     },
     /// What could not be told, and why.
     CannotTell(String),
+    /// Whether a GPU is in use could not be told, and why.
+    CannotTellUse(String),
+}
+
+impl Busy {
+    /// Whether it is about a GPU in use, which only a restart of the kubelet disturbs.
+    pub fn is_use(&self) -> bool {
+        match self {
+            Self::VfioOpen { .. } | Self::GpuPod { .. } | Self::CannotTellUse(_) => true,
+            Self::PackageManager { .. } | Self::Kubeadm { .. } | Self::CannotTell(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Busy {
@@ -56,7 +68,9 @@ impl fmt::Display for Busy {
                 write!(out, "{} holds {}", visible(name), visible(lock))
             }
             Self::Kubeadm { pid } => write!(out, "kubeadm (process {pid}) runs"),
-            Self::CannotTell(what) => write!(out, "cannot tell {}", visible(what)),
+            Self::CannotTell(what) | Self::CannotTellUse(what) => {
+                write!(out, "cannot tell {}", visible(what))
+            }
         }
     }
 }
@@ -80,7 +94,7 @@ fn pods(listed: Reading<Vec<Pod>>) -> Vec<Busy> {
         Reading::Known(pods) => pods.into_iter().flat_map(of_pod).collect(),
         Reading::Absent => Vec::new(),
         Reading::Unreadable(cause) => {
-            vec![Busy::CannotTell(format!("which pods hold GPUs: {cause}"))]
+            vec![Busy::CannotTellUse(format!("which pods hold GPUs: {cause}"))]
         }
     }
 }
@@ -117,16 +131,17 @@ fn processes(root: &Root) -> Vec<Busy> {
     let mut pids: Vec<u32> = names.iter().filter_map(|entry| entry.name.parse().ok()).collect();
     pids.sort_unstable();
     let mut found = Vec::new();
-    let mut hidden = Hidden::default();
+    let (mut unnamed, mut hidden) = (Hidden::default(), Hidden::default());
     if pids.first() != Some(&1) {
         // The first process is always there; where it does not show, others do not either.
+        unnamed.add(Cause::Permission);
         hidden.add(Cause::Permission);
     }
     for pid in pids {
         match root.read_attribute(&format!("/proc/{pid}/comm")) {
             Reading::Known(name) if name == "kubeadm" => found.push(Busy::Kubeadm { pid }),
             Reading::Known(_) | Reading::Absent => {}
-            Reading::Unreadable(cause) => hidden.add(cause),
+            Reading::Unreadable(cause) => unnamed.add(cause),
         }
         match vfio_files(root, pid) {
             Ok(devices) => found.extend(devices.into_iter().map(|device| {
@@ -136,7 +151,8 @@ fn processes(root: &Root) -> Vec<Busy> {
             Err(cause) => hidden.add(cause),
         }
     }
-    found.extend(hidden.told());
+    found.extend(unnamed.told("are").map(Busy::CannotTell));
+    found.extend(hidden.told("have open").map(Busy::CannotTellUse));
     found
 }
 
@@ -156,10 +172,10 @@ impl Hidden {
         }
     }
 
-    fn told(self) -> Option<Busy> {
-        let cause = self.first?;
-        let count = self.count;
-        Some(Busy::CannotTell(format!("what {count} of the processes have open: {cause}")))
+    /// `what 3 of the processes have open: permission denied`
+    fn told(self, verb: &str) -> Option<String> {
+        let (count, cause) = (self.count, self.first?);
+        Some(format!("what {count} of the processes {verb}: {cause}"))
     }
 }
 

@@ -54,7 +54,8 @@ fn kubeadm_is_seen_by_its_name() {
 #[test]
 fn what_does_not_show_cannot_be_told() {
     let hidden = "cannot tell what 1 of the processes have open: permission denied";
-    assert_eq!(said(&[(2, "only one", &[])]), [hidden]);
+    let unnamed = "cannot tell what 1 of the processes are: permission denied";
+    assert_eq!(said(&[(2, "only one", &[])]), [unnamed, hidden]);
     let (stubs, root) = machine(&[(1, "init", &[]), (2, "odd", &[])]);
     // Something else in the place of a directory.
     stubs.write("root/proc/2/fd", "");
@@ -99,5 +100,5 @@ fn pods_with_gpus_are_named() {
     );
     assert_eq!(pods(Reading::Absent), []);
     let silent = Reading::Unreadable(Cause::NoAnswer("no answer".to_owned()));
-    assert!(matches!(pods(silent).as_slice(), [Busy::CannotTell(_)]));
+    assert!(matches!(pods(silent).as_slice(), [Busy::CannotTellUse(_)]));
 }

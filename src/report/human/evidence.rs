@@ -8,7 +8,7 @@ use std::io;
 use super::LISTED;
 use crate::facts::Source;
 use crate::report::page::{Ink, Look, Margin, Page};
-use crate::report::{About, Finding, Found, Status};
+use crate::report::{About, Finding, Found, RuleResult, Status};
 use crate::rules::{Offending, Spoken};
 
 /// Findings that differ only in whom they are about and where they were read.
@@ -96,6 +96,49 @@ pub(super) fn write(
         [first, others @ ..] => format!("{first} and {} more", others.len()),
     };
     page.entry(details, "", &[(Ink::Faint, &format!("read from {places}"))])
+}
+
+/// Sentences of one rule, unless all are asked for.
+const SENTENCES: usize = 20;
+
+/// What is wrong, a sentence for each different thing, for the formats that are laid out by others. The
+/// texts are the host's, as they are.
+pub(in crate::report) fn sentences(result: &RuleResult, verbose: bool) -> Vec<String> {
+    let look = Look { verbose, ..Look::default() };
+    let item = result.rule.each.as_ref().map_or("", |each| each.collection.item);
+    let wrong = |finding: &&Finding| matches!(finding.outcome, Status::Fail | Status::Unknown);
+    let folds = fold(result.findings.iter().filter(wrong));
+    let shown = if verbose { folds.len() } else { folds.len().min(SENTENCES) };
+    let mut said: Vec<String> =
+        folds.iter().take(shown).map(|fold| in_one_line(fold, item, look)).collect();
+    if shown < folds.len() {
+        said.push(format!("and {} more", folds.len() - shown));
+    }
+    said
+}
+
+fn in_one_line(fold: &Fold<'_>, item: &str, look: Look) -> String {
+    let Sentence { lead, key, tail, wanted } = sentence(fold.first, look);
+    let mut line = format!("{lead}{key}{tail}{wanted}");
+    match fold.subjects.as_slice() {
+        [] => {}
+        [only] => line = format!("{only}: {line}"),
+        many => {
+            let all = list(many.iter(), limit(look));
+            line = format!("{line}; {} {}: {all}", many.len(), plural(item));
+        }
+    }
+    if let Some(note) = &fold.first.note {
+        line = format!("{line}; {note}");
+    }
+    if let Some(first) = fold.sources.first() {
+        line = format!("{line} (read from {first}");
+        line.push_str(&match fold.sources.len() {
+            1 => ")".to_owned(),
+            many => format!(" and {} more)", many - 1),
+        });
+    }
+    line
 }
 
 fn limit(look: Look) -> usize {

@@ -1,7 +1,7 @@
 //! The report for a person at a terminal: what is wrong first, in the order of causes, each with why it
 //! matters and what to do; then the verdict, which is the last line one sees.
 
-mod evidence;
+pub(super) mod evidence;
 mod result;
 mod summary;
 #[cfg(test)]
@@ -29,7 +29,9 @@ pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()
         .chain(of(Severity::Recommended, Status::Unknown))
         .chain(of(Severity::Info, Status::Fail))
         .chain(of(Severity::Info, Status::Unknown));
-    for result in wrong {
+    // What the baseline knows comes after what got worse.
+    let (known, new): (Vec<_>, Vec<_>) = wrong.partition(|result| report.is_known(result));
+    for result in new.into_iter().chain(known) {
         page.blank()?;
         result::block(&mut page, report, result, look)?;
     }

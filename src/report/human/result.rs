@@ -14,7 +14,10 @@ const BODY: Margin = Margin { indent: 4, label: 10 };
 const SAID: usize = 8;
 
 /// The first word, which says how bad it is.
-fn word(result: &RuleResult) -> (Ink, &'static str) {
+fn word(report: &Report, result: &RuleResult) -> (Ink, &'static str) {
+    if report.is_known(result) {
+        return (Ink::Faint, "KNOWN");
+    }
     match (result.status, result.rule.severity) {
         (Status::Fail, Severity::Required) => (Ink::Bad, "FAIL"),
         (Status::Fail, Severity::Recommended) => (Ink::Advised, "WARN"),
@@ -34,7 +37,7 @@ pub(super) fn block(
     look: Look,
 ) -> io::Result<()> {
     let rule = &result.rule;
-    let (ink, word) = word(result);
+    let (ink, word) = word(report, result);
     let title = match result.status {
         Status::Unknown => {
             format!(": cannot tell whether {}", rule.good.as_deref().unwrap_or(&rule.title))
@@ -42,6 +45,9 @@ pub(super) fn block(
         _ => format!(": {}", rule.title),
     };
     page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &title)])?;
+    if report.is_known(result) && !look.verbose {
+        return Ok(());
+    }
     findings(page, result, look)?;
     if result.status == Status::Fail || look.verbose {
         page.labelled(BODY, "why", &rule.why)?;
@@ -149,7 +155,7 @@ pub(super) fn held_up_by_unshown(page: &mut Page<'_>, report: &Report) -> io::Re
 /// A rule that asks for no attention.
 pub(super) fn line(page: &mut Page<'_>, report: &Report, result: &RuleResult) -> io::Result<()> {
     let rule = &result.rule;
-    let (ink, word) = word(result);
+    let (ink, word) = word(report, result);
     let (what, evidence) = match result.status {
         Status::Pass => (rule.good.as_deref().unwrap_or("as wanted"), passed(result)),
         _ => ("not about this host", not_concerned(report, result)),

@@ -5,7 +5,7 @@ use std::io;
 use super::evidence::list;
 use crate::facts::Cause;
 use crate::report::page::{Ink, Look, Page};
-use crate::report::{Found, HostOrigin, Report, RuleResult, Scope, Status, Verdict};
+use crate::report::{Comparison, Found, HostOrigin, Report, RuleResult, Scope, Status, Verdict};
 use crate::rules::Severity;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Result<()> {
@@ -23,6 +23,9 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
     let answer = format!("{stage}: {}", answer(report));
     page.wrapped(0, 2, &[(ink, word), (Ink::Plain, &answer)])?;
     page.wrapped(2, 2, &[(Ink::Faint, &numbers(report))])?;
+    if let Some(comparison) = &report.baseline {
+        compared(page, comparison)?;
+    }
     if report.results.iter().any(lacks_permission) {
         let hint = match report.header.origin {
             HostOrigin::Live => "Some of it only root may read: run it again with sudo.",
@@ -52,6 +55,20 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
     }
     if !look.verbose {
         page.wrapped(2, 2, &[(Ink::Faint, "-v shows all that was looked at.")])?;
+    }
+    Ok(())
+}
+
+/// What got worse, or that nothing did: beside the host's own verdict, never in its place.
+fn compared(page: &mut Page<'_>, comparison: &Comparison) -> io::Result<()> {
+    page.wrapped(2, 2, &[(Ink::Advised, &comparison.line())])?;
+    if comparison.worse.is_empty() {
+        return page.wrapped(2, 2, &[(Ink::Good, "Nothing that is required got worse.")]);
+    }
+    for worse in &comparison.worse {
+        let why = format!(" {}", worse.why);
+        let pieces = [(Ink::Bad, "worse: "), (Ink::Strong, &*worse.rule.id), (Ink::Plain, &why)];
+        page.wrapped(2, 4, &pieces)?;
     }
     Ok(())
 }
@@ -106,7 +123,7 @@ fn numbers(report: &Report) -> String {
         .collect();
     let total = report.results.len();
     let rules = if total == 1 { "rule" } else { "rules" };
-    let exit = report.verdict.exit() as u8;
+    let exit = report.exit() as u8;
     format!("{total} {rules}: {}; exit code {exit}", parts.join(", "))
 }
 

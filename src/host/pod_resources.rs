@@ -37,8 +37,8 @@ pub struct Device {
     pub ids: Vec<String>,
 }
 
-/// The pods that hold devices. A socket that does not exist is `Absent`: no kubelet has run here since the
-/// directory was made. Names come from the cluster and may hold anything.
+/// The pods that hold devices. `Absent` where no kubelet serves the socket: it does not exist, or nobody
+/// listens behind it, as after a kubelet that crashed. Names come from the cluster and may hold anything.
 pub fn list(socket: &Path) -> Reading<Vec<Pod>> {
     list_within(socket, DEADLINE, CAP)
 }
@@ -58,16 +58,24 @@ fn list_within(socket: &Path, deadline: Duration, cap: usize) -> Reading<Vec<Pod
     let answer = runtime
         .block_on(async { tokio::time::timeout(deadline, ask(socket.to_owned(), cap)).await });
     match answer {
-        Ok(Ok(answer)) => Reading::Known(answer.pods()),
+        Ok(Ok(Some(answer))) => Reading::Known(answer.pods()),
+        Ok(Ok(None)) => Reading::Absent,
         Ok(Err(why)) => no_answer(why),
         Err(_) => no_answer(format!("the kubelet gave no answer in {} s", deadline.as_secs())),
     }
 }
 
-async fn ask(socket: PathBuf, cap: usize) -> Result<message::ListResponse, String> {
+/// The answer; `None` where nobody listens.
+async fn ask(socket: PathBuf, cap: usize) -> Result<Option<message::ListResponse>, String> {
+    let stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut stream = Some(TokioIo::new(stream));
     let connect = tower::service_fn(move |_: Uri| {
-        let socket = socket.clone();
-        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+        let stream = stream.take();
+        async move { stream.ok_or_else(|| std::io::Error::other("the kubelet hung up")) }
     });
     // The address is never looked up; HTTP wants to name one.
     let channel = Endpoint::from_static("http://localhost")
@@ -79,7 +87,7 @@ async fn ask(socket: PathBuf, cap: usize) -> Result<message::ListResponse, Strin
     let path = Uri::from_static(LIST).into_parts().path_and_query.ok_or("no path")?;
     let codec = tonic_prost::ProstCodec::<message::ListRequest, message::ListResponse>::default();
     let answer = grpc.unary(tonic::Request::new(message::ListRequest {}), path, codec).await;
-    answer.map(tonic::Response::into_inner).map_err(|status| {
+    answer.map(|answer| Some(answer.into_inner())).map_err(|status| {
         format!("the kubelet's answer is {:?}: {}", status.code(), status.message())
     })
 }

@@ -213,13 +213,12 @@ fn another_protocol_and_a_hang_up_are_no_answer() {
 }
 
 #[test]
-fn no_socket_is_absent_and_a_dead_one_is_not() {
+fn a_socket_that_nobody_serves_is_absent() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     assert_eq!(list(&path("none/kubelet.sock")), Reading::Absent);
     drop(UnixListener::bind(path("dead.sock")).unwrap());
-    let why = no_answer(list(&path("dead.sock")));
-    assert!(why.contains("Connection refused"), "{why}");
+    assert_eq!(list(&path("dead.sock")), Reading::Absent);
     nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert!(!no_answer(list(&path("fifo"))).is_empty());
+    assert_eq!(list(&path("fifo")), Reading::Absent);
 }

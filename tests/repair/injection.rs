@@ -65,6 +65,11 @@ enum Place {
 }
 
 impl Fault {
+    /// Whether a run with it takes minutes, all of which are waiting: a sample leaves it out.
+    fn lasts(&self) -> bool {
+        self.place == Place::Program("kubelet".to_owned())
+    }
+
     /// The options of `strace` for it.
     fn options(&self) -> Vec<String> {
         let what = match self.kind {
@@ -78,7 +83,8 @@ impl Fault {
             Place::Program(name) => {
                 let everywhere = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
                 let paths = everywhere.map(|directory| format!("--trace-path={directory}/{name}"));
-                let more = ["-f", "--trace=execve"].map(str::to_owned);
+                // A tracer that is no parent: the kubelet that was started lives on, and its tracer with it.
+                let more = ["-D", "-f", "--trace=execve"].map(str::to_owned);
                 paths.into_iter().chain(more).chain([format!("--inject=execve:{what}")]).collect()
             }
         };
@@ -120,6 +126,12 @@ pub(crate) struct Campaign {
 impl Campaign {
     pub(crate) fn violations(&self) -> Vec<&String> {
         self.verdicts.iter().flat_map(|verdict| &verdict.violations).collect()
+    }
+
+    /// Kinds of faults that were not injected.
+    pub(crate) fn kinds_left_out(&self) -> Vec<&str> {
+        let was = |kind: &&str| self.verdicts.iter().any(|verdict| verdict.kind == *kind);
+        KINDS.into_iter().filter(|kind| !was(kind)).collect()
     }
 
     /// A row for each kind of fault.
@@ -187,9 +199,11 @@ fn faults(world: &World, subject: &Subject) -> Vec<Fault> {
     let places = calls(&world.read("/run/calls"), subject.begins);
     world.reset();
 
-    let mut strace = vec!["strace", "-f", "-qq", "-o", "/run/calls", "-e", "trace=execve,process"];
+    let mut strace = vec!["strace", "-D", "-f", "-qq", "-o", "/run/calls"];
+    strace.extend(["-e", "trace=execve,process"]);
     strace.extend(&subject.fix);
     world.run(&strace);
+    world.settle();
     let programs = programs(&world.read("/run/calls"));
     world.reset();
 
@@ -355,9 +369,11 @@ pub(crate) fn campaign(
     let planner = start();
     let all = faults(&planner, subject);
     let only = std::env::var("CCGPU_FAULT_ONLY").unwrap_or_default();
-    let named = |fault: &&Fault| only.is_empty() || only.split(',').any(|it| it == fault.to_string());
+    let named =
+        |fault: &&Fault| only.is_empty() || only.split(',').any(|it| it == fault.to_string());
     let sample = if only.is_empty() { sample.max(1) } else { 1 };
-    let chosen: Vec<&Fault> = all.iter().filter(named).step_by(sample).collect();
+    let in_time = |fault: &&Fault| sample == 1 || !fault.lasts();
+    let chosen: Vec<&Fault> = all.iter().filter(named).filter(in_time).step_by(sample).collect();
     drop(planner);
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(Vec::new());

@@ -9,6 +9,8 @@ use std::process::Command;
 
 /// Records of the program under test; what is in them is its own affair.
 pub(crate) const RECORDS: &str = "var/lib/ccgpu-node";
+/// Names whoever works or worked last, for people; that every run writes it is no change of the host.
+const LOCK: &str = "var/lib/ccgpu-node/lock";
 /// How names of its temporary files begin.
 const TEMPORARY: &str = ".ccgpu-node";
 /// What of a host is looked at.
@@ -171,14 +173,15 @@ impl Snapshot {
         text
     }
 
-    /// Everything that something touched since, records included: a file written anew with the same bytes
-    /// counts.
+    /// Everything that something touched since, records included but for the lock: a file written anew with
+    /// the same bytes counts.
     pub(crate) fn touched(&self, later: &Self) -> Vec<PathBuf> {
         let mut paths: Vec<&PathBuf> = self.traces.keys().chain(later.traces.keys()).collect();
         paths.sort_unstable();
         paths.dedup();
         paths
             .into_iter()
+            .filter(|path| **path != Path::new(LOCK))
             .filter(|path| {
                 self.traces.get(*path) != later.traces.get(*path)
                     || self.files.get(*path) != later.files.get(*path)

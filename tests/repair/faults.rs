@@ -1,9 +1,10 @@
 //! `fix` under every fault, and that the injection finds what is there to be found.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use crate::checker::State;
-use crate::injection::{Subject, campaign};
+use crate::checker::{Snapshot, State};
+use crate::injection::{Ends, Subject, campaign};
 use crate::world::{QUICK, Recipe, World, possible};
 
 /// Of this many faults, one is injected.
@@ -23,7 +24,12 @@ fn with_stand_in() -> World {
 fn stand_in(way: &'static str) -> Subject {
     let words = |verb| vec!["stand-in", way, verb];
     // What is before that is Python's.
-    Subject { fix: words("fix"), recover: words("recover"), begins: "\"/etc/default/grub\"" }
+    Subject {
+        fix: words("fix"),
+        recover: words("recover"),
+        begins: "\"/etc/default/grub\"",
+        ends: Ends::Either,
+    }
 }
 
 #[test]
@@ -78,6 +84,7 @@ fn programs_that_a_subject_starts_are_made_to_fail() {
         fix: vec!["sh", "-c", script],
         recover: vec!["true"],
         begins: "\"/etc/default/grub\"",
+        ends: Ends::Either,
     };
     let campaign = campaign(&with_stand_in, &subject, 1);
     println!("{}", campaign.table());
@@ -113,48 +120,100 @@ fn with_much_to_fix() -> World {
     world
         .write("/proc/modules", &format!("{modules}nouveau 3000000 0 - Live 0x0000000000000000\n"));
     world.must(&["update-initramfs", "-u", "-k", "all"]);
+    // A unit that is started again this soon is watched for the shortest time.
+    world.write("/run/stub/unit/restart_usec", "200ms\n");
+    world.write("/run/stub/unit/restart_sec", "0.2\n");
     world.keep();
     world
 }
 
-#[test]
-fn the_host_with_much_to_fix_has_it() {
+/// The same host, with all of it done.
+fn with_all_fixed() -> World {
+    let world = with_much_to_fix();
+    let outcome = world.run(&fix());
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    world.settle();
+    world.keep();
+    world
+}
+
+/// The same host, with a repair that was killed at its first call of this name.
+fn killed_at(call: &str) -> World {
+    let world = with_much_to_fix();
+    let before = Snapshot::of(&world.root());
+    let (trace, kill) = (format!("--trace={call}"), format!("--inject={call}:signal=KILL:when=1"));
+    let strace = ["strace", "-qq", "-o", "/run/calls", &trace, &kill];
+    let outcome = world.run(&[&strace[..], &fix()].concat());
+    assert_eq!(outcome.code, 137, "{outcome:?}");
+    world.settle();
+    assert!(
+        !before.differences(&Snapshot::of(&world.root())).is_empty(),
+        "it was killed too early"
+    );
+    world.keep();
+    world
+}
+
+/// With the boot menu in place, and the kubelet untouched.
+fn with_half_done() -> World {
+    killed_at("syncfs")
+}
+
+/// With all files in place, and the kubelet restarted, which is being watched.
+fn with_most_done() -> World {
+    killed_at("socket")
+}
+
+/// With the hash of the plan: an input that cannot be read makes another plan, which a clean run tells
+/// nothing of.
+fn fix() -> Vec<&'static str> {
+    static HASH: OnceLock<String> = OnceLock::new();
+    let hash = HASH.get_or_init(|| {
+        let plan = with_much_to_fix().run(&["ccgpu-node", "fix", "--dry-run", "--unsafe"]).stdout;
+        let hash = plan.lines().find_map(|line| line.strip_prefix("plan "));
+        hash.unwrap_or_else(|| panic!("{plan}")).to_owned()
+    });
+    vec!["ccgpu-node", "fix", "--yes", "--unsafe", "--plan", hash]
+}
+
+const ROLLBACK: &[&str] = &["ccgpu-node", "rollback", "--yes"];
+const RECOVER: &[&str] = &["ccgpu-node", "recover"];
+
+/// Injects faults into the real program. A campaign that injected too little must not be taken for a
+/// good one, so that both numbers have a floor.
+fn survives(start: fn() -> World, words: &[&'static str], ends: Ends, step: usize, floor: usize) {
     if !possible() {
         return;
     }
-    let world = with_much_to_fix();
-    let report = world.run(&["ccgpu-node", "check", "--format", "json"]).stdout;
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-    let of = |status: &str| -> Vec<&str> {
-        let rules = report["rules"].as_array().unwrap().iter();
-        rules
-            .filter(|rule| rule["status"] == status)
-            .map(|rule| rule["id"].as_str().unwrap())
-            .collect()
-    };
-    let failed = [
-        "iommu-active",
-        "open-gpu-driver-loaded",
-        "kubelet-runtime-class-in-image-cri",
-        "kubelet-runtime-request-timeout",
-    ];
-    assert_eq!(of("fail"), failed);
-    assert!(of("unknown").is_empty(), "{:?}", of("unknown"));
+    let subject = Subject { fix: words.to_vec(), recover: RECOVER.to_vec(), begins: "", ends };
+    let campaign = campaign(&start, &subject, sample(step));
+    println!("{}: {}", words[1], campaign.table());
+    assert!(campaign.violations().is_empty(), "{:#?}", campaign.violations());
+    let possible = campaign.possible;
+    assert!(possible >= floor, "only {possible} faults are possible");
+    let runs = campaign.verdicts.len();
+    assert!(runs >= floor / sample(step), "only {runs} faults were injected");
+    assert!(campaign.kinds_left_out().is_empty(), "no {:?}", campaign.kinds_left_out());
 }
 
 #[test]
 fn fix_survives_every_fault() {
-    if !possible() {
-        return;
+    if possible() {
+        survives(with_much_to_fix, &fix(), Ends::Either, 101, 4_000);
     }
-    let subject = Subject {
-        fix: vec!["ccgpu-node", "fix", "--yes"],
-        recover: vec!["ccgpu-node", "recover"],
-        begins: "",
-    };
-    let campaign = campaign(&with_much_to_fix, &subject, sample(101));
-    println!("{}", campaign.table());
-    assert!(campaign.violations().is_empty(), "{:#?}", campaign.violations());
-    // A campaign that injected nothing must not be taken for a good one.
-    assert!(campaign.possible >= 2_000, "only {} faults are possible", campaign.possible);
+}
+
+#[test]
+fn rollback_survives_every_fault() {
+    survives(with_all_fixed, ROLLBACK, Ends::Either, 101, 2_000);
+}
+
+#[test]
+fn recover_survives_every_fault() {
+    survives(with_half_done, RECOVER, Ends::After, 37, 700);
+}
+
+#[test]
+fn recover_of_a_kubelet_too_survives_every_fault() {
+    survives(with_most_done, RECOVER, Ends::After, 101, 1_500);
 }

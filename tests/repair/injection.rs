@@ -5,6 +5,7 @@
 //! Calls of the program itself are counted in a clean run under `strace`, and each is injected with each
 //! fault; of those that only read `/sys` and `/proc`, one in `FACTS` is. Programs that it starts are made
 //! to fail where they begin. `CCGPU_FAULT_SAMPLE=N` takes every N-th of these; see `tests/faults`.
+//! `CCGPU_FAULT_ONLY='EIO at fsync 4'` injects that one and shows what was said; a comma goes between more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -24,9 +25,11 @@ const KINDS: [&str; 7] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EINTR", "KILL", "
 /// Of the calls that read a fact from `/sys` or `/proc`, one in this many; there are thousands, all from
 /// one place in the program.
 const FACTS: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(20);
-/// As many as the machine has processors, at the least.
-const WORKERS: usize = 2;
+/// A kubelet that never comes up is waited for twice: with the new files, and with the old ones.
+const PATIENCE: Duration = Duration::from_secs(200);
+/// Most of a run is waiting for the kubelet to prove itself, so that more than the machine has processors
+/// are worth while.
+const WORKERS: usize = 12;
 
 /// What is run, in a world's own words.
 #[derive(Debug, Clone)]
@@ -35,6 +38,15 @@ pub(crate) struct Subject {
     pub(crate) recover: Vec<&'static str>,
     /// Calls before the first that mentions this are none of its own.
     pub(crate) begins: &'static str,
+    pub(crate) ends: Ends,
+}
+
+/// In which state `recover` may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Either,
+    /// The host was between two states before the subject ran, and may not stay there.
+    After,
 }
 
 /// One thing that goes wrong.
@@ -53,6 +65,11 @@ enum Place {
 }
 
 impl Fault {
+    /// Whether a run with it takes minutes, all of which are waiting: a sample leaves it out.
+    fn lasts(&self) -> bool {
+        self.place == Place::Program("kubelet".to_owned())
+    }
+
     /// The options of `strace` for it.
     fn options(&self) -> Vec<String> {
         let what = match self.kind {
@@ -66,7 +83,8 @@ impl Fault {
             Place::Program(name) => {
                 let everywhere = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
                 let paths = everywhere.map(|directory| format!("--trace-path={directory}/{name}"));
-                let more = ["-f", "--trace=execve"].map(str::to_owned);
+                // A tracer that is no parent: the kubelet that was started lives on, and its tracer with it.
+                let more = ["-D", "-f", "--trace=execve"].map(str::to_owned);
                 paths.into_iter().chain(more).chain([format!("--inject=execve:{what}")]).collect()
             }
         };
@@ -108,6 +126,12 @@ pub(crate) struct Campaign {
 impl Campaign {
     pub(crate) fn violations(&self) -> Vec<&String> {
         self.verdicts.iter().flat_map(|verdict| &verdict.violations).collect()
+    }
+
+    /// Kinds of faults that were not injected.
+    pub(crate) fn kinds_left_out(&self) -> Vec<&str> {
+        let was = |kind: &&str| self.verdicts.iter().any(|verdict| verdict.kind == *kind);
+        KINDS.into_iter().filter(|kind| !was(kind)).collect()
     }
 
     /// A row for each kind of fault.
@@ -175,9 +199,11 @@ fn faults(world: &World, subject: &Subject) -> Vec<Fault> {
     let places = calls(&world.read("/run/calls"), subject.begins);
     world.reset();
 
-    let mut strace = vec!["strace", "-f", "-qq", "-o", "/run/calls", "-e", "trace=execve,process"];
+    let mut strace = vec!["strace", "-D", "-f", "-qq", "-o", "/run/calls"];
+    strace.extend(["-e", "trace=execve,process"]);
     strace.extend(&subject.fix);
     world.run(&strace);
+    world.settle();
     let programs = programs(&world.read("/run/calls"));
     world.reset();
 
@@ -268,9 +294,17 @@ fn inject(world: &World, subject: &Subject, oracle: &Oracle, fault: &Fault) -> V
         _ => {}
     }
 
+    if std::env::var_os("CCGPU_FAULT_ONLY").is_some() {
+        println!("{fault}: {outcome:#?}\n{state:?}");
+        println!("{}", world.run(&["cat", "/run/calls"]).stdout);
+    }
+
     let start = Instant::now();
     let first = world.run_within(PATIENCE, &subject.recover);
     let recovery = start.elapsed();
+    if std::env::var_os("CCGPU_FAULT_ONLY").is_some() {
+        println!("{}: {first:#?}", subject.recover.join(" "));
+    }
     world.settle();
     let once = Snapshot::of(&world.root());
     let recovered = oracle.judge(&once);
@@ -279,6 +313,9 @@ fn inject(world: &World, subject: &Subject, oracle: &Oracle, fault: &Fault) -> V
         Ok(State::Between) => complain(format!("recover left it between: exit {}", first.code)),
         Ok(State::Before) if is_success(outcome.code) => {
             complain("recover undid what had succeeded".to_owned());
+        }
+        Ok(State::Before) if subject.ends == Ends::After => {
+            complain(format!("recover left it as it was interrupted: exit {}", first.code));
         }
         Ok(State::Before | State::After) => {}
     }
@@ -318,6 +355,10 @@ fn oracle(world: &World, subject: &Subject) -> Oracle {
     Oracle { before, after }
 }
 
+fn workers() -> usize {
+    std::env::var("CCGPU_FAULT_WORKERS").map_or(WORKERS, |text| text.parse().expect("a number"))
+}
+
 /// Injects every `sample`-th fault.
 pub(crate) fn campaign(
     start: &(dyn Fn() -> World + Sync),
@@ -327,17 +368,26 @@ pub(crate) fn campaign(
     let begun = Instant::now();
     let planner = start();
     let all = faults(&planner, subject);
-    let chosen: Vec<&Fault> = all.iter().step_by(sample.max(1)).collect();
+    let only = std::env::var("CCGPU_FAULT_ONLY").unwrap_or_default();
+    let named =
+        |fault: &&Fault| only.is_empty() || only.split(',').any(|it| it == fault.to_string());
+    let sample = if only.is_empty() { sample.max(1) } else { 1 };
+    let in_time = |fault: &&Fault| sample == 1 || !fault.lasts();
+    let chosen: Vec<&Fault> = all.iter().filter(named).filter(in_time).step_by(sample).collect();
     drop(planner);
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
+        for _ in 0..workers() {
             scope.spawn(|| {
                 let world = start();
                 let oracle = oracle(&world, subject);
                 while let Some(fault) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let verdict = inject(&world, subject, &oracle, fault);
+                    // A campaign can last for hours: what it finds is said when it is found.
+                    for violation in &verdict.violations {
+                        println!("{violation}");
+                    }
                     verdicts.lock().unwrap().push(verdict);
                     world.reset();
                 }

@@ -147,6 +147,7 @@ pub(super) fn undo(
     for (file, _) in &found {
         sweep(tree, transaction, file)?;
     }
+    sweep_menus(tree, transaction)?;
     let mut undone = Undone::default();
     for (file, standing) in found.iter().rev() {
         if *standing != Standing::Before {
@@ -177,6 +178,21 @@ fn sweep(tree: &Tree, transaction: &Transaction<'_>, file: &FileRecord) -> Resul
                 return Err(UndoError::Stop(chain(&error)));
             }
             Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// What a generator of boot menus that was killed left beside the menu.
+fn sweep_menus(tree: &Tree, transaction: &Transaction<'_>) -> Result<(), Failure> {
+    let story = transaction.story();
+    let begun = story.steps().filter(|(step, record, _)| {
+        matches!(record.kind, StepKindRecord::BootMenu { .. }) && story.started.contains(step)
+    });
+    for file in begun.flat_map(|(_, _, files)| files) {
+        let directory = file.real.rsplit_once('/').map_or("", |(directory, _)| directory);
+        for name in tree.list(directory)?.iter().filter(|name| name.starts_with(boot_menu::WORK)) {
+            tree.remove_file(&format!("{directory}/{name}"))?;
         }
     }
     Ok(())

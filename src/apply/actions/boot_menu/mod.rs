@@ -23,7 +23,7 @@ use crate::host::{Reading, Root};
 use crate::plan::BootMenu;
 
 /// The name that the generator writes to, in the directory of the menu; it adds `.new` while it writes.
-const WORK: &str = ".ccgpu-node.cfg";
+pub(in crate::apply) const WORK: &str = ".ccgpu-node.cfg";
 
 /// With many kernels and snapshots on a slow disk it takes tens of seconds.
 const GENERATOR_DEADLINE: Duration = Duration::from_secs(300);

@@ -281,6 +281,28 @@ fn entries_that_a_killed_program_left_half_written_are_put_back_and_kept() {
 }
 
 #[test]
+fn a_menu_that_a_killed_generator_left_beside_is_swept() {
+    let host = Host::new(quick());
+    host.set(GRUB, Some(b"new grub"));
+    host.set("/boot/grub/grub.cfg", Some(b"old menu"));
+    for name in [".ccgpu-node.cfg", ".ccgpu-node.cfg.new", "custom.cfg"] {
+        host.set(&format!("/boot/grub/{name}"), Some(b"old me"));
+    }
+    let (add, remove) = words();
+    let menu = vec![file(2, "/boot/grub/grub.cfg", b"old menu", None)];
+    let kind = StepKindRecord::BootMenu { add, remove };
+    left_behind(&host, kind, menu, &[Record::Started { step: 1 }]);
+    let recovery = host.recover(&offline());
+    assert!(matches!(recovery.transactions[..], [Recovered::RolledBack { .. }]), "{recovery:?}");
+    let mut left: Vec<_> = fs::read_dir(host.path("/boot/grub"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["custom.cfg", "grub.cfg"]);
+}
+
+#[test]
 fn a_file_whose_step_has_not_begun_or_is_known_is_nobodys_to_put_back() {
     let (add, remove) = words();
     let entries = || StepKindRecord::LoaderEntries { add: add.clone(), remove: remove.clone() };

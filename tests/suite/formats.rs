@@ -167,7 +167,7 @@ fn markdown_shows_no_markup_of_a_host() {
         let cells = html.matches("<td").count();
         assert_eq!(cells % 3, 0, "{name}: a cell was split: {html}");
         if name == "hostile" {
-            assert!(html.contains("@octocat"), "{html}");
+            assert!(html.replace("<wbr>", "").contains("@octocat"), "{html}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! one; all between is pure:
 //!
 //! ```text
-//!  host::Root  ->  facts::Facts  ->  report::Report  ->  human or JSON text, exit code
+//!  host::Root  ->  facts::Facts  ->  report::Report  ->  text for people and programs, exit code
 //!  (reads)         (what is)         (rules judged)
 //!                                         |
 //!                                         v

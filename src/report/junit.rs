@@ -1,4 +1,4 @@
-//! JUnit XML for CI systems: a suite for each group, a case for each rule.
+//! `JUnit` XML for CI systems: a suite for each group, a case for each rule.
 //!
 //! A lab's CI paints a run red for one `failure` or `error`, whatever the exit code was. So a report has
 //! one exactly where `check` does not exit with 0:

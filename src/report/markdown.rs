@@ -176,12 +176,21 @@ fn one_line(prose: &str) -> String {
     prose.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Characters of one text; a page has a size that its site refuses to go beyond.
+const LONGEST: usize = 2_000;
+
 /// A text that means nothing but itself.
 fn code(text: &str) -> String {
     let mut shown = String::from("<code>");
-    for c in visible(text).chars() {
+    for (place, c) in visible(text).chars().enumerate() {
+        if place == LONGEST {
+            shown.push_str("...");
+            break;
+        }
         match c {
             ' ' | '-' | ',' | '/' | '=' | ';' | '+' | '%' | '(' | ')' => shown.push(c),
+            // Addresses of mail are looked for after numbers were read, in whole pieces of text.
+            '@' => shown.push_str("<wbr>&#64;<wbr>"),
             c if c.is_ascii_punctuation() => drop(write!(shown, "&#{};", u32::from(c))),
             c => shown.push(c),
         }

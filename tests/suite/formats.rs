@@ -156,8 +156,8 @@ fn markdown_shows_no_markup_of_a_host() {
                 "/code" => depth -= 1,
                 "h3" | "/h3" | "p" | "/p" | "ul" | "/ul" | "li" | "/li" | "strong" | "/strong"
                 | "table" | "/table" | "thead" | "/thead" | "tbody" | "/tbody" | "tr" | "/tr"
-                | "th" | "/th" | "td" | "/td" | "details" | "/details" | "summary" | "/summary" => {
-                }
+                | "th" | "/th" | "td" | "/td" | "details" | "/details" | "summary" | "/summary"
+                | "wbr" => {}
                 other => panic!("{name}: <{other}> in {html}"),
             }
             assert!((0..=1).contains(&depth), "{name}: {html}");
@@ -167,7 +167,7 @@ fn markdown_shows_no_markup_of_a_host() {
         let cells = html.matches("<td").count();
         assert_eq!(cells % 3, 0, "{name}: a cell was split: {html}");
         if name == "hostile" {
-            assert!(html.contains("@octocat"), "{html}");
+            assert!(html.replace("<wbr>", "").contains("@octocat"), "{html}");
         }
     }
 }

@@ -87,14 +87,14 @@ pub fn compare(report: &Report, then: &Baseline) -> Result<Comparison, BaselineE
     let mut worse = Vec::new();
     for result in &report.results {
         match change(result, then.rules.get(&*result.rule.id)) {
-            Change::Fine => {}
             Change::Known => {
                 known.insert(result.rule.id.clone());
             }
             Change::Worse(why) if result.rule.severity == Severity::Required => {
                 worse.push(Worse { rule: Arc::clone(&result.rule), why });
             }
-            Change::Worse(_) => {}
+            // What is not required got worse without a claim that it would not.
+            Change::Fine | Change::Worse(_) => {}
         }
     }
     let required = |result: &&RuleResult| result.rule.severity == Severity::Required;

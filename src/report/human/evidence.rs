@@ -131,14 +131,11 @@ fn in_one_line(fold: &Fold<'_>, item: &str, look: Look) -> String {
     if let Some(note) = &fold.first.note {
         line = format!("{line}; {note}");
     }
-    if let Some(first) = fold.sources.first() {
-        line = format!("{line} (read from {first}");
-        line.push_str(&match fold.sources.len() {
-            1 => ")".to_owned(),
-            many => format!(" and {} more)", many - 1),
-        });
+    match fold.sources.as_slice() {
+        [] => line,
+        [only] => format!("{line} (read from {only})"),
+        [first, others @ ..] => format!("{line} (read from {first} and {} more)", others.len()),
     }
-    line
 }
 
 fn limit(look: Look) -> usize {

@@ -137,6 +137,7 @@ fn a_kubelet_that_no_longer_comes_up_at_all_needs_a_person() {
     // It is no longer this program's affair, and does not keep it from working.
     assert!(ends(&world, &["recover"], 0).contains("Nothing to recover"));
     world.mode("kubelet", "");
+    world.kill_all();
     world.must(&["systemctl", "restart", "kubelet"]);
     ends(&world, &["fix", "--yes"], 0);
     let first = run(&world, &["rollback", "1", "--yes"]);

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use similar::{ChangeTag, TextDiff};
 
 use super::page::{Ink, Look, Margin, Page};
-use super::{Report, RuleResult};
+use super::{Report, RuleResult, Status};
 use crate::plan::{Action, Fate, FileChange, Plan, Proposal, StepKind};
-use crate::rules::Resolution;
+use crate::rules::{Resolution, Severity};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -55,6 +55,7 @@ pub fn render(
         }
     }
     others(&mut page, report, proposal)?;
+    untold(&mut page, report)?;
     page.blank()?;
     effects(&mut page, &proposal.plan, setting)
 }
@@ -140,6 +141,19 @@ fn others(page: &mut Page<'_>, report: &Report, proposal: &Proposal) -> io::Resu
         if *fate == Fate::Manual || matches!(fate, Fate::Refused(it) if it.instead.is_empty()) {
             result.map_or(Ok(()), |result| advice(page, result))?;
         }
+    }
+    Ok(())
+}
+
+/// Of what could not be judged nothing is known that could be mended, and nothing is said to be right.
+fn untold(page: &mut Page<'_>, report: &Report) -> io::Result<()> {
+    for result in report.with(Severity::Required, Status::Unknown) {
+        page.blank()?;
+        let text = " could not be judged; `ccgpu-node check` says why";
+        page.headed(
+            (Ink::Unsure, "UNKNOWN"),
+            &[(Ink::Strong, &result.rule.id), (Ink::Plain, text)],
+        )?;
     }
     Ok(())
 }

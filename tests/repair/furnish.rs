@@ -45,7 +45,10 @@ pub(crate) fn furnish(root: &Path, over: &Path, recipe: &Recipe<'_>) {
         let is_in_sbin = Path::new("/usr/sbin").join(name).symlink_metadata().is_ok();
         let directory = over.join(if is_in_sbin { "sbin" } else { "bin" });
         std::fs::create_dir_all(&directory).unwrap();
-        let _ = std::fs::remove_file(directory.join(name));
+        for other in ["bin", "sbin"] {
+            let _ = std::fs::remove_file(over.join(other).join(name));
+        }
+        std::fs::create_dir_all(&directory).unwrap();
         copy(&[stubs.join(name)], &directory);
     }
     // Many names, none of which a test is about.

@@ -5,12 +5,17 @@
 #![expect(clippy::print_stdout, reason = "a test says what it left out")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod boot;
 mod checker;
 mod checker_tests;
+mod disturbances;
 mod faults;
 mod furnish;
 mod golden;
 mod injection;
+mod kubelet;
 mod menu;
+mod others;
+mod scenes;
 mod world;
 mod worlds;

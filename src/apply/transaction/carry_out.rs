@@ -189,7 +189,9 @@ fn record_entries(
     let mut image = last.max().unwrap_or_default();
     for path in loader_entries::files(&tree.reader()?) {
         let place = tree.place(&path)?;
-        if files.iter().any(|file| file.real == place.path || file.path == path) {
+        // One of an earlier step as well: what it was is known there.
+        let mut known = transaction.story().steps().flat_map(|(_, _, files)| files);
+        if known.any(|file| file.real == place.path || file.path == path) {
             continue;
         }
         image += 1;

@@ -75,7 +75,11 @@ impl<'a> Preparation<'a> {
             StepKind::Act(Action::UpdateLoaderEntries(change)) => {
                 let (add, remove) = words(change);
                 let files = loader_entries::files(&self.tree.reader()?);
-                let files = files.iter().map(|path| self.file(path, None));
+                // `grubby` keeps the defaults in step too, but those belong to the step that edits them.
+                let files = files
+                    .iter()
+                    .map(|path| self.file(path, None))
+                    .filter(|file| !matches!(file, Err(Failure::Twice { .. })));
                 let files = files.collect::<Result<_, _>>()?;
                 (StepKindRecord::LoaderEntries { add, remove }, files)
             }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use dry_run::{Candidate, DryRun, dry_run, dry_run_of, verdict};
 
-use super::error::ActionError;
+use super::error::{ActionError, shown};
 use super::programs::{Programs, succeeded};
 use crate::host::{Cause, Root};
 use watch::Watch;
@@ -33,8 +33,15 @@ fn restart_with(programs: &Programs, watch: &Watch, unit: &str) -> Result<(), Ac
         path: "/".to_owned(),
         cause: Cause::NoAnswer(error.to_string()),
     })?;
+    let before = unit::State::ask(programs, unit)?;
     let restart = programs.program("systemctl", RESTART_DEADLINE).args(["restart", "--", unit]);
     succeeded("systemctl", &restart)?;
+    // A kubelet that never stopped is well with the old configuration, and proves nothing.
+    if before.pid != 0 && unit::State::ask(programs, unit)?.pid == before.pid {
+        let why =
+            format!("systemctl claims to have restarted it, and process {} runs on", before.pid);
+        return Err(ActionError::NotUp { unit: shown(unit), why });
+    }
     watch.until_proven(programs, &root, unit)
 }
 

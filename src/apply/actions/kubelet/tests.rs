@@ -54,6 +54,8 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         stubs.write("config.yaml", format!("healthzPort: {port}\n"));
+        stubs.write("pid", "0");
+        stubs.write("restarts", "0");
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         std::thread::spawn(move || {
@@ -91,9 +93,10 @@ fn a_kubelet_that_stays_is_up_after_the_whole_window() {
     assert!(host.asked.load(Ordering::SeqCst) > 3);
     let log = host.stubs.read("log");
     let mut lines = log.lines();
-    assert_eq!(lines.next(), Some("restart -- kubelet.service"));
     let show =
         "show --property=ActiveState,SubState,MainPID,NRestarts,RestartUSec -- kubelet.service";
+    assert_eq!(lines.next(), Some(show));
+    assert_eq!(lines.next(), Some("restart -- kubelet.service"));
     assert!(lines.all(|line| line == show), "{log}");
 }
 
@@ -162,6 +165,20 @@ fn a_systemctl_that_fails_or_lies_is_an_error() {
     assert_eq!(
         why(host.restart()),
         "what systemctl made is refused: it does not say how kubelet.service is: \"\\x1b[2Jgarbage\""
+    );
+}
+
+#[test]
+fn a_restart_that_did_not_take_place_is_an_error() {
+    let host = Host::new(STAYS, "", |_| 200);
+    assert_eq!(host.restart(), Ok(()));
+    let pid = host.stubs.read("pid").trim().to_owned();
+    let lies = SYSTEMCTL.replace("restart)", "never)").replace("SHOW", "");
+    host.stubs
+        .program("systemctl", &lies.replace("HERE", host.stubs.path("").trim_end_matches('/')));
+    assert_eq!(
+        why(host.restart()),
+        format!("systemctl claims to have restarted it, and process {pid} runs on")
     );
 }
 

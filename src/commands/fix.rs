@@ -16,7 +16,8 @@ use crate::plan::{Digest, Fate, Proposal, propose};
 use crate::report::human::Look;
 use crate::report::plan::{self as show, Setting};
 use crate::report::plan_json::{self, Outcome};
-use crate::report::{HostOrigin, Report, RuleResult, Status, Verdict, transactions};
+use crate::report::transactions::{self, Standing};
+use crate::report::{HostOrigin, Report, RuleResult, Status, Verdict};
 use crate::rules::{Catalogue, Chosen, Resolution, RuleSet, Severity};
 
 pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, CommandError> {
@@ -69,23 +70,39 @@ pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, Comm
         }
         return Ok(fix.left(&judged.report, &proposal));
     };
-    let applied = match fix.carry_out(&held, &judged, &proposal, answer.as_ref()) {
-        Ok(applied) => applied,
+    match fix.carry_out(&held, &judged, &proposal, answer.as_ref()) {
+        Ok(done) => {
+            let next = fix.propose(&done.after);
+            let (applied, after) = (&done.applied, &done.after.report);
+            let verdict = after.verdict;
+            // What is done is done, whether or not anybody can be told.
+            let _ = if human {
+                let standing = Standing {
+                    verdict,
+                    offline: site.is_offline(),
+                    more: !next.proposal.plan.is_empty(),
+                };
+                output::write(|out| transactions::applied(applied, standing, look, out))
+            } else {
+                json(&Outcome::Applied { applied, verdict })
+            };
+            let exit = fix.left(after, &next.proposal);
+            let waits = applied.pending.is_some() && exit == Exit::Ready;
+            Ok(if waits { Exit::RebootRequired } else { exit })
+        }
         Err(error) => {
             if !human {
                 json(&Outcome::Failed(chain(&error)))?;
             }
-            return Err(error);
+            Err(error)
         }
-    };
-    let after = fix.judge()?;
-    if human {
-        output::write(|out| transactions::applied(&applied, &after.report, look, out))?;
-    } else {
-        json(&Outcome::Applied { applied: &applied, verdict: after.report.verdict })?;
     }
-    let exit = fix.left(&after.report, &fix.propose(&after).proposal);
-    Ok(if applied.pending.is_some() && exit == Exit::Ready { Exit::RebootRequired } else { exit })
+}
+
+/// A plan that was carried out, and the host as it was judged after that.
+struct Done {
+    applied: Applied,
+    after: Judgement,
 }
 
 /// An error with all that caused it.
@@ -189,7 +206,7 @@ impl Fix<'_> {
         judged: &Judgement,
         proposal: &Proposal,
         answer: Option<&DryRun>,
-    ) -> Result<Applied, CommandError> {
+    ) -> Result<Done, CommandError> {
         vouched_for(proposal, answer)?;
         if !self.arguments.allow_busy {
             nobody_is_in_the_way(self.site, proposal.plan.restarts_kubelet())?;
@@ -197,15 +214,26 @@ impl Fix<'_> {
         if !self.arguments.yes && !confirmed("Change this host?")? {
             return Err(CommandError::Declined);
         }
-        Ok(apply(
+        let mut after = None;
+        let applied = apply(
             &hold.tree,
             &hold.lock,
             &self.site.occasion,
             &hold.interrupt,
             &proposal.plan,
             proposal.plan.digest(),
-            &mut || self.verify(&judged.report, proposal),
-        )?)
+            &mut || match self.judge() {
+                Ok(judgement) => {
+                    let verification = self.verify(&judged.report, proposal, &judgement);
+                    after = Some(judgement);
+                    verification
+                }
+                Err(error) => Verification::Failed { why: chain(&error) },
+            },
+        )?;
+        // Nothing is committed that was not judged again.
+        let after = after.map_or_else(|| self.judge(), Ok)?;
+        Ok(Done { applied, after })
     }
 
     /// What is so when nothing more is changed.
@@ -234,14 +262,10 @@ impl Fix<'_> {
         }
     }
 
-    /// Judges the host again: what was planned for must hold, as far as it can before a reboot, nothing
+    /// What the second judgement says: what was planned for must hold, as far as it can before a reboot, nothing
     /// may be left to be planned, and nothing that was right may be wrong.
-    fn verify(&self, before: &Report, proposal: &Proposal) -> Verification {
-        let after = match self.judge() {
-            Ok(after) => after,
-            Err(error) => return Verification::Failed { why: error.to_string() },
-        };
-        let again = self.propose(&after);
+    fn verify(&self, before: &Report, proposal: &Proposal, after: &Judgement) -> Verification {
+        let again = self.propose(after);
         let commands_left = !again.left_to_run.is_empty();
         verdict(before, proposal, &after.report, &again.proposal, commands_left)
     }

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Verdict;
 use super::page::{Ink, Look, Margin, Page};
-use super::{Report, Verdict};
 use crate::apply::{Applied, Entry, Recovered, Recovery, RolledBack, State};
 use crate::plan::ArgumentChange;
 
@@ -160,31 +160,44 @@ pub fn rolled_back(done: &RolledBack, look: Look, out: &mut dyn Write) -> io::Re
     notice(&mut page, done.notice.as_deref())
 }
 
+/// What a host is after a fix.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    pub verdict: Verdict,
+    /// It is a tree that does not run.
+    pub offline: bool,
+    /// Another run would find something to do, which only shows now.
+    pub more: bool,
+}
+
 /// What `fix` did, and what the host is now.
 pub fn applied(
     applied: &Applied,
-    after: &Report,
+    standing: Standing,
     look: Look,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut page = Page::new(out, look);
     page.blank()?;
     let undo = format!("`ccgpu-node rollback {}` takes it back.", applied.number);
-    match &applied.pending {
-        None => page.headed(
-            (Ink::Good, "DONE"),
-            &[(Ink::Plain, "All of it is in place, and was seen to work. "), (Ink::Faint, &undo)],
-        )?,
-        Some(change) => {
-            let text = format!(
+    let (ink, text) = match &applied.pending {
+        None if standing.offline => (Ink::Good, "All files are as planned. ".to_owned()),
+        None => (Ink::Good, "All of it is in place, and was seen to work. ".to_owned()),
+        Some(change) => (
+            Ink::Advised,
+            format!(
                 "All of it is in place; {}. Drain the node and reboot it when it suits you. ",
                 expected(change)
-            );
-            page.headed((Ink::Advised, "DONE"), &[(Ink::Plain, &text), (Ink::Faint, &undo)])?;
-        }
-    }
+            ),
+        ),
+    };
+    page.headed((ink, "DONE"), &[(Ink::Plain, &text), (Ink::Faint, &undo)])?;
     notice(&mut page, applied.notice.as_deref())?;
-    let (ink, word) = match after.verdict {
+    if standing.more {
+        let text = "More can be mended now that this is: run `ccgpu-node fix` again.";
+        page.headed((Ink::Advised, "MORE"), &[(Ink::Plain, text)])?;
+    }
+    let (ink, word) = match standing.verdict {
         Verdict::Ready => (Ink::Good, "READY"),
         Verdict::NotReady if applied.pending.is_some() => return Ok(()),
         Verdict::NotReady => (Ink::Bad, "NOT READY"),

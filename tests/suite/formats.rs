@@ -1,5 +1,5 @@
 //! The formats of `check` that others read, each held against a program that reads them: `xmllint` and
-//! Python for JUnit, a GitHub-flavoured Markdown parser, `promtool` and `node_exporter` for Prometheus.
+//! Python for `JUnit`, a GitHub-flavoured Markdown parser, `promtool` and `node_exporter` for Prometheus.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -127,7 +127,7 @@ fn an_unfit_baseline_is_a_usage_error_that_says_why() {
     let text = std::fs::read_to_string(&good).unwrap();
     let bad = directory.path().join("bad.json").display().to_string();
     let host = host("no-iommufd");
-    let mut refused = |text: &str, more: &[&str], says: &str| {
+    let refused = |text: &str, more: &[&str], says: &str| {
         std::fs::write(&bad, text).unwrap();
         let outcome = run(&[&["check", "--host", &host, "--baseline", &bad], more].concat());
         assert_eq!((outcome.code, &*outcome.stdout), (2, ""), "{says}");

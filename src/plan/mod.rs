@@ -6,6 +6,7 @@
 //! given is already known to be right, if the host is still as it was read.
 
 mod boot;
+mod difference;
 mod digest;
 pub mod grub;
 pub mod kubelet;

@@ -3,8 +3,6 @@
 
 use std::io::{self, Write};
 
-use similar::{ChangeTag, TextDiff};
-
 use super::page::{Ink, Look, Margin, Page};
 use super::{Report, RuleResult, Status};
 use crate::plan::{Action, Fate, FileChange, Plan, Proposal, StepKind};
@@ -86,30 +84,16 @@ fn words(kind: &StepKind) -> (&'static str, String) {
     }
 }
 
-/// The lines that change, with three around them. Bytes that are no text are shown as they can be.
+/// A unified difference in colours.
 fn difference(page: &mut Page<'_>, change: &FileChange) -> io::Result<()> {
-    let text = |bytes: &Option<Vec<u8>>| {
-        String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned()
-    };
-    let (before, after) = (text(&change.before), text(&change.after));
-    let name = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or("/dev/null", |_| &change.path);
-    page.verbatim(3, &[(Ink::Removed, &format!("--- {}", name(&change.before)))])?;
-    page.verbatim(3, &[(Ink::Added, &format!("+++ {}", name(&change.after)))])?;
-    let diff = TextDiff::from_lines(&before, &after);
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        page.verbatim(3, &[(Ink::Faint, &hunk.header().to_string())])?;
-        for line in hunk.iter_changes() {
-            let (ink, sign) = match line.tag() {
-                ChangeTag::Equal => (Ink::Plain, ' '),
-                ChangeTag::Delete => (Ink::Removed, '-'),
-                ChangeTag::Insert => (Ink::Added, '+'),
-            };
-            let value = line.value();
-            page.verbatim(3, &[(ink, &format!("{sign}{}", value.trim_end_matches('\n')))])?;
-            if line.missing_newline() {
-                page.verbatim(3, &[(Ink::Faint, "\\ No newline at end of file")])?;
-            }
-        }
+    for line in change.difference().lines() {
+        let ink = match line.as_bytes().first() {
+            Some(b'-') => Ink::Removed,
+            Some(b'+') => Ink::Added,
+            Some(b'@' | b'\\') => Ink::Faint,
+            _ => Ink::Plain,
+        };
+        page.verbatim(3, &[(ink, line)])?;
     }
     Ok(())
 }

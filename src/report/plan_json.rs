@@ -5,12 +5,11 @@ use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use similar::TextDiff;
 
 use super::Verdict;
 use super::plan::Setting;
 use crate::apply::Applied;
-use crate::plan::{Fate, FileChange, Proposal, Step, StepKind};
+use crate::plan::{Fate, Proposal, Step, StepKind};
 use crate::rules::Rule;
 
 /// What a run of `fix` came to.
@@ -166,24 +165,12 @@ impl<'a> StepV1<'a> {
             rules: step.rules.iter().map(|rule| &**rule).collect(),
             what: match &step.kind {
                 StepKind::Write(change) => {
-                    StepKindV1::Write { path: &change.path, diff: difference(change) }
+                    StepKindV1::Write { path: &change.path, diff: change.difference() }
                 }
                 StepKind::Act(action) => StepKindV1::Run { command: action.command() },
             },
         }
     }
-}
-
-fn difference(change: &FileChange) -> String {
-    let text = |bytes: &Option<Vec<u8>>| {
-        String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned()
-    };
-    let name = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or("/dev/null", |_| &change.path);
-    let (before, after) = (text(&change.before), text(&change.after));
-    TextDiff::from_lines(&before, &after)
-        .unified_diff()
-        .header(name(&change.before), name(&change.after))
-        .to_string()
 }
 
 impl<'a> RuleV1<'a> {

@@ -1,5 +1,6 @@
 //! What is planned for recorded hosts, by the built-in rules.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Action, ArgumentChange, Fate, Plan, Proposal, StepKind, propose, sources};
@@ -132,4 +133,26 @@ fn programs_are_left_out_for_a_tree_that_does_not_run() {
     assert_eq!(paths(&plan), ["/etc/default/grub"]);
     assert_eq!(commands(&plan), Vec::<String>::new());
     assert_eq!(left, ["grub-mkconfig -o /boot/grub/grub.cfg"]);
+}
+
+/// A fix that no recorded host calls for is one that nobody has seen work.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "lists the source tree, not a host")]
+fn every_built_in_fix_is_planned_for_some_recorded_host() {
+    let rules = RuleSet::with_site(&Catalogue::built_in(), &[]).unwrap();
+    let mut left: BTreeSet<&str> =
+        rules.rules().iter().filter(|rule| !rule.fixes.is_empty()).map(|rule| &*rule.id).collect();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for entry in std::fs::read_dir(fixtures).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(name) = name.strip_suffix(".host") else { continue };
+        for tee in [Tee::Snp, Tee::Tdx] {
+            for (rule, fate) in planned(name, tee, "1.33.4", true).fates {
+                if fate == Fate::Planned {
+                    left.remove(&*rule.id);
+                }
+            }
+        }
+    }
+    assert_eq!(left, BTreeSet::new());
 }

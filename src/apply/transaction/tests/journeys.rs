@@ -194,6 +194,28 @@ fn a_transaction_that_a_later_one_builds_on_stays_until_that_is_gone() {
     assert_eq!(host.rollback(None).unwrap().number, 2);
 }
 
+/// The clock of a machine may be set to anything between two runs, or during one.
+#[test]
+fn a_clock_that_jumps_decides_nothing() {
+    const YEAR: u64 = 365 * 86_400;
+    let host = Host::new(quick());
+    let at = |wall| Occasion { wall, boot: None };
+    let mut verify = || Verification::Holds;
+    let first = plan([write(GRUB, Some(b"old grub"), Some(b"new grub"))]);
+    let second = plan([write(GRUB, Some(b"new grub"), Some(b"newer grub"))]);
+    let third = plan([write(GRUB, Some(b"newer grub"), Some(b"newest grub"))]);
+    for (plan, wall) in [(&first, 57 * YEAR), (&second, 0), (&third, u64::MAX)] {
+        host.apply_with(plan, &at(wall), &Interrupt::default(), &mut verify).unwrap();
+    }
+    assert_eq!(host.recover(&at(YEAR)), Recovery::default());
+    let numbers: Vec<u32> = host.history().iter().map(|entry| entry.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    for number in [3, 2, 1] {
+        assert_eq!(host.rollback(None).unwrap().number, number);
+    }
+    assert_eq!(host.history().len(), 3);
+}
+
 #[test]
 fn nothing_is_begun_while_something_is_unfinished() {
     let host = Host::new(quick());

@@ -38,7 +38,8 @@ fn a_careful_program_is_found_to_be_careful() {
         return;
     }
     let subject = stand_in("careful");
-    let campaign = campaign(&with_stand_in, &subject, sample(11));
+    // A sample any sparser than this need not see all three states.
+    let campaign = campaign(&with_stand_in, &subject, sample(11).min(11));
     println!("{}", campaign.table());
     assert!(campaign.violations().is_empty(), "{:#?}", campaign.violations());
     let seen = |state| campaign.verdicts.iter().filter(|v| v.state == Some(state)).count();

@@ -181,7 +181,8 @@ impl Wishes {
         }
         let text = existing(modules::DENYLIST, &sources.denylist)?;
         let Some(change) = modules::deny(text, &self.deny)? else { return Ok(Vec::new()) };
-        let rebuild = sources.initramfs.map(Action::RebuildInitramfs).map(StepKind::Act);
+        let tool = sources.initramfs.clone()?;
+        let rebuild = tool.map(Action::RebuildInitramfs).map(StepKind::Act);
         Ok([StepKind::Write(change)].into_iter().chain(rebuild).collect())
     }
 

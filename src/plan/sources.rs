@@ -16,7 +16,8 @@ pub struct Sources {
     pub boot: Boot,
     pub denylist: Reading<Vec<u8>>,
     pub loaded: Reading<Vec<u8>>,
-    pub initramfs: Option<InitramfsTool>,
+    /// `None` where no tool is there; refused where it cannot be told which one makes the images that boot.
+    pub initramfs: Result<Option<InitramfsTool>, Refused>,
     /// Why the kubelet's configuration is not changed, where a file of it cannot be read.
     pub kubelet: Result<kubelet::Files, Refused>,
 }
@@ -84,18 +85,52 @@ fn generator(root: &Root) -> Option<&'static str> {
 }
 
 /// Each distribution has one of these, and only one.
-fn initramfs(root: &Root) -> Option<InitramfsTool> {
-    [
+fn initramfs(root: &Root) -> Result<Option<InitramfsTool>, Refused> {
+    let mut found = [
         ("update-initramfs", InitramfsTool::UpdateInitramfs),
         ("dracut", InitramfsTool::Dracut),
         ("mkinitcpio", InitramfsTool::Mkinitcpio),
     ]
     .into_iter()
-    .find_map(|(name, tool)| is_program(root, name).then_some(tool))
+    .filter(|(name, _)| is_program(root, name));
+    match (found.next(), found.next()) {
+        (Some((one, _)), Some((other, _))) => Err(Refused {
+            path: DENYLIST.to_owned(),
+            line: None,
+            why: format!(
+                "{one} and {other} are both here; which makes the initramfs cannot be told"
+            ),
+        }),
+        (first, _) => Ok(first.map(|(_, tool)| tool)),
+    }
 }
 
 fn is_program(root: &Root, name: &str) -> bool {
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         .into_iter()
         .any(|directory| root.stat(&format!("{directory}/{name}")).known().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tool_is_told_by_its_program_and_two_are_refused() {
+        let tool = |names: &[&str]| {
+            let tree = tempfile::tempdir().unwrap();
+            for name in names {
+                let path = tree.path().join("usr/sbin").join(name);
+                nix::unistd::mkdir(&tree.path().join("usr"), nix::sys::stat::Mode::S_IRWXU).ok();
+                nix::unistd::mkdir(path.parent().unwrap(), nix::sys::stat::Mode::S_IRWXU).ok();
+                std::os::unix::fs::symlink("/", path).unwrap();
+            }
+            initramfs(&Root::directory(tree.path()).unwrap())
+        };
+        assert_eq!(tool(&["update-initramfs"]), Ok(Some(InitramfsTool::UpdateInitramfs)));
+        assert_eq!(tool(&["dracut"]), Ok(Some(InitramfsTool::Dracut)));
+        assert_eq!(tool(&["mkinitcpio"]), Ok(Some(InitramfsTool::Mkinitcpio)));
+        assert_eq!(tool(&["true"]), Ok(None));
+        assert!(tool(&["dracut", "update-initramfs"]).is_err());
+    }
 }

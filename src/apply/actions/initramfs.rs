@@ -6,24 +6,10 @@ use std::time::Duration;
 
 use super::error::ActionError;
 use super::programs::{Programs, succeeded};
-use crate::host::Root;
 use crate::plan::InitramfsTool;
 
 /// A minute for each of ten kernels on a slow disk.
 const DEADLINE: Duration = Duration::from_secs(600);
-
-/// The tool of the host behind a root, by the files that its package brings; `None` where none is there, or
-/// more than one, so that it cannot be told which makes the images that boot.
-pub fn tool(root: &Root) -> Option<InitramfsTool> {
-    let known = [
-        (InitramfsTool::UpdateInitramfs, "/usr/sbin/update-initramfs"),
-        (InitramfsTool::Dracut, "/usr/bin/dracut"),
-        (InitramfsTool::Mkinitcpio, "/usr/bin/mkinitcpio"),
-    ];
-    let mut found = known.into_iter().filter(|(_, path)| !root.stat(path).is_absent());
-    let (tool, _) = found.next()?;
-    found.next().is_none().then_some(tool)
-}
 
 /// Rebuilds the images of all kernels.
 pub fn rebuild(tool: InitramfsTool) -> Result<(), ActionError> {
@@ -42,18 +28,8 @@ fn rebuild_with(programs: &Programs, tool: InitramfsTool) -> Result<(), ActionEr
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Stubs, tree};
+    use super::super::testing::Stubs;
     use super::*;
-
-    #[test]
-    fn the_tool_is_told_by_its_program_and_two_are_none() {
-        let tool = |files: &[&str]| tool(&tree(files).1);
-        assert_eq!(tool(&["usr/sbin/update-initramfs"]), Some(InitramfsTool::UpdateInitramfs));
-        assert_eq!(tool(&["usr/bin/dracut"]), Some(InitramfsTool::Dracut));
-        assert_eq!(tool(&["usr/bin/mkinitcpio"]), Some(InitramfsTool::Mkinitcpio));
-        assert_eq!(tool(&["usr/bin/dracut", "usr/sbin/update-initramfs"]), None);
-        assert_eq!(tool(&["usr/bin/true"]), None);
-    }
 
     #[test]
     fn each_tool_is_asked_for_all_kernels() {

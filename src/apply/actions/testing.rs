@@ -6,7 +6,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::programs::Programs;
-use crate::host::Root;
 use crate::host::process::Process;
 
 /// A directory of programs, and room for what they leave.
@@ -68,15 +67,4 @@ impl Stubs {
         names.sort();
         names
     }
-}
-
-/// A root with these files, each empty.
-pub(super) fn tree(files: &[&str]) -> (Stubs, Root) {
-    let stubs = Stubs::new();
-    for file in files {
-        stubs.write(&format!("root/{file}"), "");
-    }
-    stubs.write("root/.keep", "");
-    let root = Root::directory(&stubs.directory().join("root")).unwrap();
-    (stubs, root)
 }

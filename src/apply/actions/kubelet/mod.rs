@@ -45,28 +45,5 @@ fn restart_with(programs: &Programs, watch: &Watch, unit: &str) -> Result<(), Ac
     watch.until_proven(programs, &root, unit)
 }
 
-/// Whether the unit's journal says that the running kubelet ignores a part of its configuration. `false`
-/// also where the journal cannot be asked: this is a remark and decides nothing.
-pub fn decodes_leniently(unit: &str) -> bool {
-    decodes_leniently_with(&Programs::of_this_host(), unit)
-}
-
-fn decodes_leniently_with(programs: &Programs, unit: &str) -> bool {
-    let Ok(state) = unit::State::ask(programs, unit) else { return false };
-    if state.pid == 0 {
-        return false;
-    }
-    // The oldest lines come first, and the one that is wanted is among the first of a process.
-    let journal = programs.program("journalctl", Duration::from_secs(10)).args([
-        "--no-pager".to_owned(),
-        "--output=cat".to_owned(),
-        "--boot".to_owned(),
-        format!("--unit={unit}"),
-        format!("_PID={}", state.pid),
-    ]);
-    succeeded("journalctl", &journal)
-        .is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(dry_run::LENIENT))
-}
-
 #[cfg(test)]
 mod tests;

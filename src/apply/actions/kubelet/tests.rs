@@ -181,23 +181,3 @@ fn a_restart_that_did_not_take_place_is_an_error() {
         format!("systemctl claims to have restarted it, and process {pid} runs on")
     );
 }
-
-#[test]
-fn lenient_decoding_is_seen_in_the_journal() {
-    let host = Host::new(STAYS, "", |_| 200);
-    host.stubs.write("pid", "1");
-    host.stubs.write("restarts", "0");
-    let leniently = |journal: &str| {
-        host.stubs.program("journalctl", journal);
-        decodes_leniently_with(&host.stubs.programs(), "kubelet.service")
-    };
-    let log = host.stubs.path("asked");
-    let line = "W1 helper.go:9] \"Using lenient decoding as strict decoding failed\"";
-    assert!(leniently(&format!("echo \"$*\" > {log}; echo '{line}'")));
-    assert_eq!(
-        host.stubs.read("asked").trim(),
-        "--no-pager --output=cat --boot --unit=kubelet.service _PID=1"
-    );
-    assert!(!leniently("echo 'I1 server.go:1] started'"));
-    assert!(!leniently(&format!("echo '{line}'; exit 1")));
-}

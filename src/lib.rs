@@ -23,6 +23,10 @@
 //! | what does the reader see? | [`report`] |
 //! | how is an edit worked out? | [`plan`], one module per kind of file |
 //! | where is a file of the host changed? | [`apply`] |
+//! | what can a site set? | [`config`] |
+//! | how is a change noticed? | [`watch`] |
+//! | which other programs are told, and how? | [`publish`] |
+//! | when may a host be mended without a person? | [`remediate`] |
 //! | what leaves a machine in a capture? | [`capture`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
@@ -30,10 +34,14 @@ pub mod apply;
 pub mod capture;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod exit;
 pub mod facts;
 pub mod format;
 pub mod host;
 pub mod plan;
+pub mod publish;
+pub mod remediate;
 pub mod report;
 pub mod rules;
+pub mod watch;

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::judgement::judgement;
-use super::output_file::OutputFile;
+
 use super::{CommandError, host, output, rule_set};
 use crate::cli::{self, CheckFormat};
 use crate::exit::Npd;
 use crate::facts::Needs;
 use crate::host::{Reading, Root, Stopwatch, Terminal};
+use crate::publish::output_file::OutputFile;
 use crate::report::baseline::{Baseline, BaselineError, compare};
 use crate::report::human::{self, Look};
 use crate::report::prometheus::{self, Measured};
@@ -30,7 +31,8 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
     let mut report =
-        judgement(&opened, &rules, &arguments.selection, assumed, |_| Needs::NONE)?.report;
+        judgement(&opened, &rules, &(&arguments.selection).into(), assumed, |_| Needs::NONE)?
+            .report;
     if let (Some(then), Some(path)) = (&baseline, &arguments.baseline) {
         report.baseline = Some(compare(&report, then).map_err(|source| unfit(path, source))?);
     }

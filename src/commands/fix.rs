@@ -171,7 +171,7 @@ impl Fix<'_> {
     fn judge(&self) -> Result<Judgement, CommandError> {
         let assumed = host::assumptions(&self.arguments.assume)?;
         let selection = &self.arguments.selection;
-        judgement(&self.site.opened, self.rules, selection, assumed, Chosen::fixes_need)
+        judgement(&self.site.opened, self.rules, &selection.into(), assumed, Chosen::fixes_need)
     }
 
     fn propose(&self, judged: &Judgement) -> Proposed {

@@ -5,7 +5,7 @@ use super::{CommandError, header, platform};
 use crate::cli;
 use crate::facts::{Assumptions, Facts, Needs, gather};
 use crate::report::Report;
-use crate::rules::{Chosen, Filter, Platform, RuleSet, Stage, judge};
+use crate::rules::{Chosen, Filter, Platform, RuleSet, Stage, Tee, judge};
 
 /// A host as it was found, and how it was judged.
 pub(super) struct Judgement {
@@ -13,16 +13,35 @@ pub(super) struct Judgement {
     pub(super) facts: Facts,
 }
 
+/// Which rules count, and as what the host is judged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    pub(super) filter: Filter,
+    /// What the host shows, where it is not given.
+    pub(super) stage: Option<Stage>,
+    /// That of the CPU's vendor, where it is not given.
+    pub(super) tee: Option<Tee>,
+}
+
+impl From<&cli::Selection> for Wanted {
+    fn from(selection: &cli::Selection) -> Self {
+        Self {
+            filter: Filter::from(selection),
+            stage: selection.stage.map(Stage::from),
+            tee: selection.tee.map(Tee::from),
+        }
+    }
+}
+
 /// `more` says what has to be read besides, of the rules that are judged.
 pub(super) fn judgement(
     opened: &Opened,
     rules: &RuleSet,
-    selection: &cli::Selection,
+    wanted: &Wanted,
     assumed: Assumptions,
     more: fn(&Chosen) -> Needs,
 ) -> Result<Judgement, CommandError> {
-    let filter = Filter::from(selection);
-    if let Some(stage) = selection.stage.map(Stage::from)
+    if let Some(stage) = wanted.stage
         && !rules.has_stage(stage)
     {
         return Err(CommandError::Usage(format!(
@@ -32,16 +51,13 @@ pub(super) fn judgement(
     }
     // What the rules need depends on the platform, and the platform on the host: so all that any stage
     // could need is read, each file once.
-    let widest = Platform {
-        stage: selection.stage.map_or(Stage::Workload, Stage::from),
-        tee: selection.tee.map(Into::into),
-    };
-    let possible = rules.choose(&filter, widest)?;
+    let widest = Platform { stage: wanted.stage.unwrap_or(Stage::Workload), tee: wanted.tee };
+    let possible = rules.choose(&wanted.filter, widest)?;
     let needs = possible.needs().and(more(&possible)).and(platform::NEEDS).and(header::NEEDS);
     let facts = gather(&opened.root, &opened.run, needs, assumed);
 
-    let chosen = platform::choose(selection, &facts);
-    let judged = rules.choose(&filter, chosen.platform)?;
+    let chosen = platform::choose(wanted, &facts);
+    let judged = rules.choose(&wanted.filter, chosen.platform)?;
     let results = judge(&judged, &facts);
     let header = header::header(&facts, chosen, opened.origin.clone());
     Ok(Judgement { report: Report::new(header, judged.scope, results), facts })

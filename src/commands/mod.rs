@@ -11,7 +11,6 @@ mod history;
 mod host;
 mod judgement;
 mod output;
-mod output_file;
 mod platform;
 mod recover;
 mod rollback;
@@ -25,13 +24,13 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
-use self::output_file::OutputError;
 use crate::apply::journal::JournalError;
 use crate::apply::transaction::Failure;
 use crate::apply::{ApplyError, LockError, RollbackError, TreeError};
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
+use crate::publish::output_file::OutputError;
 use crate::report::baseline::BaselineError;
 use crate::rules::{FilterError, LoadError};
 

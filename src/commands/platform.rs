@@ -1,7 +1,7 @@
 //! What a host is judged as, where the user does not say: the stage that it shows, and the trusted
 //! execution environment of its CPU.
 
-use crate::cli;
+use super::judgement::Wanted;
 use crate::facts::{Facts, Needs, Reading, Value, catalogue};
 use crate::rules::{Platform, Stage, Tee};
 
@@ -15,13 +15,13 @@ pub(super) struct Chosen {
     pub(super) tee_why: String,
 }
 
-pub(super) fn choose(selection: &cli::Selection, facts: &Facts) -> Chosen {
-    let (stage, stage_why) = match selection.stage {
-        Some(stage) => (stage.into(), "asked for".to_owned()),
+pub(super) fn choose(wanted: &Wanted, facts: &Facts) -> Chosen {
+    let (stage, stage_why) = match wanted.stage {
+        Some(stage) => (stage, "asked for".to_owned()),
         None => shown_stage(facts),
     };
-    let (tee, tee_why) = match selection.tee {
-        Some(tee) => (Some(tee.into()), "asked for".to_owned()),
+    let (tee, tee_why) = match wanted.tee {
+        Some(tee) => (Some(tee), "asked for".to_owned()),
         None => tee_of_cpu(facts),
     };
     Chosen { platform: Platform { stage, tee }, stage_why, tee_why }

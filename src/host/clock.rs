@@ -8,6 +8,12 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Time since boot, sleep counted; nobody can set it.
+pub fn uptime() -> Duration {
+    // The clock exists on every kernel that this program runs on, and reading it cannot fail.
+    nix::time::ClockId::CLOCK_BOOTTIME.now().map_or(Duration::ZERO, Duration::from)
+}
+
 /// Measures how long something takes; no clock that somebody sets.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

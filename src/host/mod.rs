@@ -16,7 +16,7 @@ mod run;
 mod terminal;
 
 pub use archive::{Archive, ArchiveError, Entry, Node};
-pub use clock::{Stopwatch, now};
+pub use clock::{Stopwatch, now, uptime};
 pub use reading::{Cause, Reading, Source};
 pub use root::{DEFAULT_CAP, DirEntry, FileKind, Root, RootError, Stat};
 pub use run::{Output, Program, Run};

@@ -1,6 +1,6 @@
 //! The file that `--output` names: either what stood there, or the whole report.
 //!
-//! It stands beside the commands and not in `host`, which never writes, nor in `apply`, which changes the
+//! It stands beside the outputs and not in `host`, which never writes, nor in `apply`, which changes the
 //! host's own files under a journal: this is the user's file, anywhere, and nothing is to be undone. What
 //! stands under the name must be a regular file or nothing. A link is refused: what it points to would
 //! have to be written in place, and `/dev/stdout` is one.
@@ -32,14 +32,14 @@ pub enum OutputError {
 
 /// A place for a report, looked at before the work begins.
 #[derive(Debug)]
-pub(super) struct OutputFile {
+pub(crate) struct OutputFile {
     path: PathBuf,
     directory: OwnedFd,
     name: PathBuf,
 }
 
 impl OutputFile {
-    pub(super) fn at(path: &Path) -> Result<Self, OutputError> {
+    pub(crate) fn at(path: &Path) -> Result<Self, OutputError> {
         let name = path.file_name().ok_or_else(|| OutputError::NoName { path: path.to_owned() })?;
         if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(OutputError::NoName { path: path.to_owned() });
@@ -57,7 +57,7 @@ impl OutputFile {
     }
 
     /// Puts the bytes there, all at once, and makes that last.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), OutputError> {
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), OutputError> {
         let (temporary, file) = self.temporary()?;
         let outcome = self.fill(file, bytes).and_then(|()| {
             retry_on_intr(|| {

@@ -57,8 +57,14 @@ impl From<When> for host::Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Judge a host: say whether it is fit, and if not, why and what to do.
+    ///
+    /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
+    /// option takes the place of its key, and --rules adds to it. With --root and --host it does not count.
     Check(Check),
     /// Mend what can be mended: show the plan, ask, change, verify, and undo what does not work.
+    ///
+    /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
+    /// option takes the place of its key, and --rules adds to it. With --root it does not count.
     Fix(Fix),
     /// Take back what a fix changed, the last one or one by its number.
     Rollback(Rollback),
@@ -73,6 +79,8 @@ pub enum Command {
     /// List, show and check rules.
     #[command(subcommand)]
     Rules(Rules),
+    /// Show what the configuration of this machine comes to, and where each value is set.
+    Config(Config),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
     /// Print the manual page.
@@ -94,7 +102,7 @@ pub struct Host {
 }
 
 /// Which rules count.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Selection {
     /// Judge only these rules or groups; * stands for any text (repeatable, or separated by commas).
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
@@ -275,6 +283,28 @@ pub enum Rules {
         files: Vec<PathBuf>,
     },
     /// Print the JSON Schema of rule files, for editors.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub struct Config {
+    #[command(subcommand)]
+    pub command: Option<ConfigCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check the configuration of this machine, or files as if they were it: all problems, with line and
+    /// column.
+    Lint {
+        /// In the order in which they count, the last one most.
+        #[arg(value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+        /// Rules that these files may name besides the built-in ones.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "files")]
+        rules: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of the configuration, for editors.
     Schema,
 }
 

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::configuration::Policy;
 use super::judgement::judgement;
-
-use super::{CommandError, host, output, rule_set};
+use super::{CommandError, host, output};
 use crate::cli::{self, CheckFormat};
 use crate::exit::Npd;
 use crate::facts::Needs;
@@ -16,23 +16,20 @@ use crate::report::baseline::{Baseline, BaselineError, compare};
 use crate::report::human::{self, Look};
 use crate::report::prometheus::{self, Measured};
 use crate::report::{Report, json, junit, markdown, npd};
-use crate::rules::Catalogue;
 
 /// Bytes that a baseline may have; a report on the largest machines has 1 MiB.
 const BASELINE_CAP: u64 = 64 << 20;
 
 pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode, CommandError> {
     let stopwatch = Stopwatch::start();
-    let catalogue = Catalogue::built_in();
-    let rules = rule_set::load(&catalogue, &arguments.selection.rules)?;
-    let assumed = host::assumptions(&arguments.host.assume)?;
+    let running = arguments.host.root.is_none() && arguments.host.host.is_none();
+    let Policy { rules, wanted } =
+        Policy::of(running, &arguments.selection, &arguments.host.assume)?;
     // What cannot be written or compared is told before a host is read.
     let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
-    let mut report =
-        judgement(&opened, &rules, &(&arguments.selection).into(), assumed, |_| Needs::NONE)?
-            .report;
+    let mut report = judgement(&opened, &rules, &wanted, |_| Needs::NONE)?.report;
     if let (Some(then), Some(path)) = (&baseline, &arguments.baseline) {
         report.baseline = Some(compare(&report, then).map_err(|source| unfit(path, source))?);
     }

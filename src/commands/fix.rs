@@ -1,10 +1,11 @@
 //! `fix`: judge, plan, show, ask, change, judge again; undo what did not do what it should.
 
 use super::busy::nobody_is_in_the_way;
+use super::configuration::Policy;
 use super::judgement::{Judgement, judgement};
 use super::site::{Hold, Site};
 use super::verification::verdict;
-use super::{CommandError, host, output, rule_set};
+use super::{CommandError, output};
 use crate::apply::actions::kubelet::{DryRun, dry_run_of};
 use crate::apply::{Applied, Verification, apply};
 use crate::cli;
@@ -18,15 +19,14 @@ use crate::report::plan::{self as show, Setting};
 use crate::report::plan_json::{self, Outcome};
 use crate::report::transactions::{self, Standing};
 use crate::report::{HostOrigin, Report, RuleResult, Status, Verdict};
-use crate::rules::{Catalogue, Chosen, Resolution, RuleSet, Severity};
+use crate::rules::{Chosen, Resolution, Severity};
 
 pub(super) fn run(arguments: &cli::Fix, terminal: Terminal) -> Result<Exit, CommandError> {
-    let rules = rule_set::load(&Catalogue::built_in(), &arguments.selection.rules)?;
+    // A wrong configuration or assumption is told before anything is looked at.
+    let policy = Policy::of(arguments.root.is_none(), &arguments.selection, &arguments.assume)?;
     let wanted_plan = arguments.plan.as_deref().map(digest).transpose()?;
-    // A wrong assumption is told before anything is looked at.
-    host::assumptions(&arguments.assume)?;
     let site = Site::open(arguments.root.as_deref())?;
-    let fix = Fix { arguments, rules: &rules, site: &site };
+    let fix = Fix { arguments, policy: &policy, site: &site };
     let look =
         Look { colour: terminal.colour, width: terminal.width.into(), verbose: arguments.dry_run };
 
@@ -163,15 +163,14 @@ struct Proposed {
 /// One run of the command.
 struct Fix<'a> {
     arguments: &'a cli::Fix,
-    rules: &'a RuleSet,
+    policy: &'a Policy,
     site: &'a Site<'a>,
 }
 
 impl Fix<'_> {
     fn judge(&self) -> Result<Judgement, CommandError> {
-        let assumed = host::assumptions(&self.arguments.assume)?;
-        let selection = &self.arguments.selection;
-        judgement(&self.site.opened, self.rules, &selection.into(), assumed, Chosen::fixes_need)
+        let Policy { rules, wanted } = self.policy;
+        judgement(&self.site.opened, rules, wanted, Chosen::fixes_need)
     }
 
     fn propose(&self, judged: &Judgement) -> Proposed {

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::judgement::Wanted;
 use super::platform::{Chosen, reading};
 use crate::facts::{Facts, Needs, Reading, Value, catalogue};
-use crate::report::{Header, HostOrigin};
+use crate::report::{Assumed, Header, HostOrigin};
 
 /// What must be read to write it.
 pub(super) const NEEDS: Needs = Needs::CPU.and(Needs::OS).and(Needs::PCI);
 
-pub(super) fn header(facts: &Facts, chosen: Chosen, origin: HostOrigin) -> Header {
+pub(super) fn header(facts: &Facts, chosen: Chosen, wanted: &Wanted, origin: HostOrigin) -> Header {
     let text = |name: &str| match reading(facts, name) {
         Reading::Known(value) => Some(value.to_string()),
         Reading::Absent | Reading::Unreadable(_) => None,
@@ -28,7 +29,7 @@ pub(super) fn header(facts: &Facts, chosen: Chosen, origin: HostOrigin) -> Heade
         platform: chosen.platform,
         stage_why: chosen.stage_why,
         tee_why: chosen.tee_why,
-        assumed: assumed(facts),
+        assumed: assumed(facts, wanted),
         origin,
     }
 }
@@ -57,9 +58,15 @@ fn devices(facts: &Facts) -> Option<String> {
     Some(words.join(", "))
 }
 
-/// What the user vouches for and the host does not tell; where it tells, its word counts.
-fn assumed(facts: &Facts) -> Vec<(&'static str, String)> {
+/// What is vouched for and the host does not tell; where it tells, its word counts.
+fn assumed(facts: &Facts, wanted: &Wanted) -> Vec<Assumed> {
+    let by = match &wanted.site.assume {
+        Some(place) => format!("in {place}"),
+        None => "with --assume".to_owned(),
+    };
     let counts = |name: &str| matches!(reading(facts, name), Reading::Unreadable(_));
     let assumed = facts.assumed.iter().filter(|(name, _)| counts(name));
-    assumed.map(|(name, value)| (*name, value.to_string())).collect()
+    assumed
+        .map(|(fact, value)| Assumed { fact, value: value.to_string(), by: by.clone() })
+        .collect()
 }

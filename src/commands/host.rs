@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::CommandError;
-use crate::facts::{Assumptions, Value, catalogue};
+use crate::facts::{AssumptionError, Assumptions, assumption, catalogue};
 use crate::host::{Root, Run};
 use crate::report::HostOrigin;
 
@@ -33,23 +33,21 @@ pub(super) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError>
     let mut assumed = Assumptions::new();
     for text in texts {
         let usage = |what: String| CommandError::Usage(format!("--assume {text}: {what}"));
-        let (name, value) =
-            text.split_once('=').ok_or_else(|| usage("it reads FACT=VALUE".to_owned()))?;
-        let fact = catalogue::fact(name).ok_or_else(|| usage(unknown_fact(name)))?;
-        let value = Value::parse(value, fact.kind).map_err(|error| usage(error.to_string()))?;
-        if assumed.insert(fact.name, value).is_some() {
+        let (name, value) = assumption(text).map_err(|error| usage(with_hint(&error)))?;
+        if assumed.insert(name, value).is_some() {
             return Err(usage("the fact was assumed before".to_owned()));
         }
     }
     Ok(assumed)
 }
 
-fn unknown_fact(name: &str) -> String {
+fn with_hint(error: &AssumptionError) -> String {
+    let AssumptionError::Unknown(name) = error else { return error.to_string() };
     let near = nearest(name, catalogue::facts().map(|fact| fact.name));
     if near.is_empty() {
-        return format!("there is no fact {name}; `ccgpu-node facts` lists them");
+        return format!("{error}; `ccgpu-node facts` lists them");
     }
-    format!("there is no fact {name}{near}")
+    format!("{error}{near}")
 }
 
 /// What a misspelt name probably means, as the end of a message.

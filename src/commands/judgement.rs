@@ -1,11 +1,12 @@
 //! Gathers and judges a host, as `check` shows it and as `fix` plans from it and proves itself by.
 
 use super::host::Opened;
-use super::{CommandError, header, platform};
+use super::{CommandError, header, host, platform};
 use crate::cli;
+use crate::config::{Check, Loaded, Place};
 use crate::facts::{Assumptions, Facts, Needs, gather};
 use crate::report::Report;
-use crate::rules::{Chosen, Filter, Platform, RuleSet, Stage, Tee, judge};
+use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
 /// A host as it was found, and how it was judged.
 pub(super) struct Judgement {
@@ -13,7 +14,7 @@ pub(super) struct Judgement {
     pub(super) facts: Facts,
 }
 
-/// Which rules count, and as what the host is judged.
+/// Which rules count, as what the host is judged, and what is vouched for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
     pub(super) filter: Filter,
@@ -21,14 +22,86 @@ pub(super) struct Wanted {
     pub(super) stage: Option<Stage>,
     /// That of the CPU's vendor, where it is not given.
     pub(super) tee: Option<Tee>,
+    pub(super) assumed: Assumptions,
+    pub(super) site: SetBySite,
 }
 
-impl From<&cli::Selection> for Wanted {
-    fn from(selection: &cli::Selection) -> Self {
-        Self {
+/// What of it the configuration says, and where; `None` where the command line or nobody does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SetBySite {
+    pub(super) only: Option<Place>,
+    pub(super) skip: Option<Place>,
+    pub(super) stage: Option<Place>,
+    pub(super) tee: Option<Place>,
+    pub(super) assume: Option<Place>,
+}
+
+impl Wanted {
+    /// What the command line says and, key by key, what the configuration says where it is silent.
+    pub(super) fn of(
+        site: Option<&Loaded>,
+        selection: &cli::Selection,
+        assume: &[String],
+    ) -> Result<Self, CommandError> {
+        let mut wanted = Self {
             filter: Filter::from(selection),
             stage: selection.stage.map(Stage::from),
             tee: selection.tee.map(Tee::from),
+            assumed: host::assumptions(assume)?,
+            site: SetBySite::default(),
+        };
+        let Some(site) = site else { return Ok(wanted) };
+        let Check { stage, tee, only, skip, rules: _, assume } = &site.config.check;
+        let place = |key: &str| site.place("check", key);
+        if wanted.filter.only.is_empty() && !only.is_empty() {
+            wanted.filter.only.clone_from(only);
+            wanted.site.only = place("only");
+        }
+        if wanted.filter.skip.is_empty() && !skip.is_empty() {
+            wanted.filter.skip.clone_from(skip);
+            wanted.site.skip = place("skip");
+        }
+        if wanted.stage.is_none() && stage.is_some() {
+            wanted.stage = *stage;
+            wanted.site.stage = place("stage");
+        }
+        if wanted.tee.is_none() && tee.is_some() {
+            wanted.tee = *tee;
+            wanted.site.tee = place("tee");
+        }
+        if wanted.assumed.is_empty() && !assume.is_empty() {
+            wanted.assumed = host::assumptions(assume)?;
+            wanted.site.assume = place("assume");
+        }
+        Ok(wanted)
+    }
+
+    /// Who leaves rules out, where the configuration has a part in it.
+    fn left_out_by(&self) -> Option<String> {
+        let SetBySite { only, skip, .. } = &self.site;
+        if only.is_none() && skip.is_none() {
+            return None;
+        }
+        let who = |option: &str, patterns: &[String], place: &Option<Place>| match place {
+            Some(place) => Some(format!("{option} in {place}")),
+            None if patterns.is_empty() => None,
+            None => Some(format!("--{option}")),
+        };
+        let Filter { only: only_these, skip: not_these } = &self.filter;
+        let who = [who("only", only_these, only), who("skip", not_these, skip)];
+        Some(who.into_iter().flatten().collect::<Vec<_>>().join(" and "))
+    }
+
+    fn choose(&self, rules: &RuleSet, platform: Platform) -> Result<Chosen, CommandError> {
+        match (rules.choose(&self.filter, platform), self.left_out_by()) {
+            (Ok(mut chosen), by) => {
+                chosen.scope.left_out_by = by;
+                Ok(chosen)
+            }
+            (Err(error @ FilterError::EmptySelection(_)), Some(by)) => {
+                Err(CommandError::Usage(format!("{error}; the others are left out by {by}")))
+            }
+            (Err(error), _) => Err(error.into()),
         }
     }
 }
@@ -38,7 +111,6 @@ pub(super) fn judgement(
     opened: &Opened,
     rules: &RuleSet,
     wanted: &Wanted,
-    assumed: Assumptions,
     more: fn(&Chosen) -> Needs,
 ) -> Result<Judgement, CommandError> {
     if let Some(stage) = wanted.stage
@@ -52,13 +124,13 @@ pub(super) fn judgement(
     // What the rules need depends on the platform, and the platform on the host: so all that any stage
     // could need is read, each file once.
     let widest = Platform { stage: wanted.stage.unwrap_or(Stage::Workload), tee: wanted.tee };
-    let possible = rules.choose(&wanted.filter, widest)?;
+    let possible = wanted.choose(rules, widest)?;
     let needs = possible.needs().and(more(&possible)).and(platform::NEEDS).and(header::NEEDS);
-    let facts = gather(&opened.root, &opened.run, needs, assumed);
+    let facts = gather(&opened.root, &opened.run, needs, wanted.assumed.clone());
 
     let chosen = platform::choose(wanted, &facts);
-    let judged = rules.choose(&wanted.filter, chosen.platform)?;
+    let judged = wanted.choose(rules, chosen.platform)?;
     let results = judge(&judged, &facts);
-    let header = header::header(&facts, chosen, opened.origin.clone());
+    let header = header::header(&facts, chosen, wanted, opened.origin.clone());
     Ok(Judgement { report: Report::new(header, judged.scope, results), facts })
 }

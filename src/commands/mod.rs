@@ -4,6 +4,8 @@
 mod busy;
 mod capture;
 mod check;
+mod config;
+mod configuration;
 mod facts;
 mod fix;
 mod header;
@@ -28,6 +30,7 @@ use crate::apply::journal::JournalError;
 use crate::apply::transaction::Failure;
 use crate::apply::{ApplyError, LockError, RollbackError, TreeError};
 use crate::cli::{Cli, Command};
+use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
 use crate::publish::output_file::OutputError;
@@ -45,6 +48,8 @@ pub enum CommandError {
     Filter(#[from] FilterError),
     #[error(transparent)]
     Rules(#[from] LoadError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("cannot read the rule file {}: {why}", path.display())]
     RuleFile { path: PathBuf, why: String },
     #[error("cannot list {path}: {cause}; rules of this site may be missing")]
@@ -126,6 +131,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Facts(arguments) => facts::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments, terminal),
+        Command::Config(arguments) => config::run(&arguments, terminal),
         Command::Completions { shell } => output::write(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "ccgpu-node", out);
             Ok(())

@@ -2,6 +2,7 @@
 //! execution environment of its CPU.
 
 use super::judgement::Wanted;
+use crate::config::Place;
 use crate::facts::{Facts, Needs, Reading, Value, catalogue};
 use crate::rules::{Platform, Stage, Tee};
 
@@ -17,14 +18,19 @@ pub(super) struct Chosen {
 
 pub(super) fn choose(wanted: &Wanted, facts: &Facts) -> Chosen {
     let (stage, stage_why) = match wanted.stage {
-        Some(stage) => (stage, "asked for".to_owned()),
+        Some(stage) => (stage, asked(wanted.site.stage.as_ref())),
         None => shown_stage(facts),
     };
     let (tee, tee_why) = match wanted.tee {
-        Some(tee) => (Some(tee), "asked for".to_owned()),
+        Some(tee) => (Some(tee), asked(wanted.site.tee.as_ref())),
         None => tee_of_cpu(facts),
     };
     Chosen { platform: Platform { stage, tee }, stage_why, tee_why }
+}
+
+/// By the command line, unless the configuration is where it stands.
+fn asked(site: Option<&Place>) -> String {
+    site.map_or_else(|| "asked for".to_owned(), |place| format!("set in {place}"))
 }
 
 /// Once a device is handed to VFIO, or the GPU Operator has left its traces, all devices must be handed

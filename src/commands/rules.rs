@@ -1,7 +1,7 @@
 //! `rules`: the rule set, shown and checked.
 
 use super::host::nearest;
-use super::{CommandError, output, rule_set};
+use super::{CommandError, configuration, output, rule_set};
 use crate::cli;
 use crate::exit::Exit;
 use crate::host::Terminal;
@@ -14,11 +14,11 @@ pub(super) fn run(arguments: &cli::Rules, terminal: Terminal) -> Result<Exit, Co
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: true };
     match arguments {
         cli::Rules::List(files) => {
-            let rules = rule_set::load(&catalogue, &files.rules)?;
+            let rules = configuration::rules(&files.rules)?;
             output::write(|out| show::list(&rules, look, out))
         }
         cli::Rules::Show { id, files } => {
-            let rules = rule_set::load(&catalogue, &files.rules)?;
+            let rules = configuration::rules(&files.rules)?;
             let rule = rules.get(id).ok_or_else(|| {
                 let ids = rules.rules().iter().map(|rule| &*rule.id);
                 CommandError::Usage(format!("there is no rule {id}{}", nearest(id, ids)))

@@ -1,13 +1,30 @@
-//! What a site sets: `/etc/ccgpu-node/config.toml` and its drop-ins in `config.d`. Without them all is as
-//! [`Config::default`] says, and `check` needs none of it.
+//! What a site sets: `/etc/ccgpu-node/config.toml`, then its drop-ins `config.d/*.toml` in bytewise order of
+//! their names. Each key counts on its own, and the last file to set it decides; a list takes the place of an
+//! earlier list, it does not add to it. Without files all is as [`Config::default`] says, and `check` needs
+//! none of it.
 //!
-//! This module holds values and understands text. It does not know what the values are used for.
+//! What is not understood is an error, and no file is used unless all are right: a word misspelt must not
+//! leave a host watched less strictly than its operator thinks. All that is wrong is told at once.
+//!
+//! This module holds values and understands text. It opens no file, and does not know what the values are
+//! used for.
+
+mod error;
+mod key;
+mod load;
+mod schema;
+mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::rules::{Stage, Tee};
+pub use error::{ConfigError, Fault};
+pub use key::{KEYS, Key, Kind, SECTIONS, Section, Setting};
+pub use load::{ConfigFile, Loaded, Place, load};
+pub use schema::schema;
+pub(crate) use value::spoken;
 
 /// The configuration of this machine's agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,3 +137,6 @@ crate::rules::words! {
         Auto = "auto",
     }
 }
+
+#[cfg(test)]
+mod tests;

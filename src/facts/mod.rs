@@ -4,6 +4,7 @@
 //! or bad; that is for the rules. To add a fact: read it in its source's module, and list it in that
 //! module's `FACTS` (or its collection's facts) with its kind and a sentence.
 
+mod assumption;
 pub mod boot_config;
 pub mod catalogue;
 pub mod cmdline;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 
 pub use crate::host::{Cause, Reading, Source};
 use crate::host::{Root, Run};
+pub use assumption::{AssumptionError, assumption};
 pub use value::{Kind, Value, ValueError};
 
 /// Which sources a set of rules asks for: a set of the constants below.
@@ -67,7 +69,7 @@ impl Needs {
     }
 }
 
-/// Values that the user vouches for with `--assume`, by the fact's name. They count only where the
+/// Values that the user vouches for, by the fact's name. They count only where the
 /// fact itself cannot be read.
 pub type Assumptions = BTreeMap<&'static str, Value>;
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::harmless::Harmless;
 use super::{
-    About, Comparison, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult, Status,
-    Verdict,
+    About, Assumed, Comparison, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult,
+    Status, Verdict,
 };
 use crate::facts::{Cause, Value};
 use crate::rules::{Group, Offending, Rule, Safety, Severity, Stage, Tee};
@@ -336,8 +336,14 @@ impl<'r> HostV1<'r> {
             gpus: header.gpus.as_deref(),
             origin,
             path,
-            assumed: header.assumed.iter().map(|(fact, value)| AssumedV1 { fact, value }).collect(),
+            assumed: header.assumed.iter().map(AssumedV1::of).collect(),
         }
+    }
+}
+
+impl<'r> AssumedV1<'r> {
+    fn of(Assumed { fact, value, .. }: &'r Assumed) -> Self {
+        Self { fact, value }
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::human::evidence::sentences;
-use super::{HostOrigin, Report, RuleResult, Status, Verdict, visible};
+use super::{Assumed, HostOrigin, Report, RuleResult, Status, Verdict, visible};
 use crate::rules::{Severity, Word as _};
 
 /// Writes the page.
@@ -33,7 +33,7 @@ fn write(page: &mut String, report: &Report, verbose: bool) -> std::fmt::Result 
             writeln!(page, ", read from {}.", code(path))?;
         }
     }
-    for (fact, value) in &header.assumed {
+    for Assumed { fact, value, .. } in &header.assumed {
         writeln!(page, "\nAssumed, not read: {}.", code(&format!("{fact} is {value}")))?;
     }
     scope(page, report)?;
@@ -70,7 +70,10 @@ fn write(page: &mut String, report: &Report, verbose: bool) -> std::fmt::Result 
 fn scope(page: &mut String, report: &Report) -> std::fmt::Result {
     if report.scope.left_out > 0 {
         let many = report.scope.left_out;
-        writeln!(page, "\n{many} rules were left out by `--only` or `--skip`.")?;
+        match &report.scope.left_out_by {
+            Some(by) => writeln!(page, "\n{many} rules were left out by {}.", code(by))?,
+            None => writeln!(page, "\n{many} rules were left out by `--only` or `--skip`.")?,
+        }
     }
     if !report.scope.disabled.is_empty() {
         let ids: Vec<String> = report.scope.disabled.iter().map(|rule| code(&rule.id)).collect();

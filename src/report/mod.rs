@@ -2,6 +2,7 @@
 //! are in [`human`] and a stable form for programs is in [`json`].
 
 pub mod baseline;
+pub mod configuration;
 pub mod facts_json;
 mod harmless;
 pub mod human;
@@ -76,6 +77,8 @@ impl Report {
 pub struct Scope {
     /// How many rules of the stage `--only` and `--skip` left out.
     pub left_out: usize,
+    /// Who left them out, where it was not the command line alone.
+    pub left_out_by: Option<String>,
     /// The rules of the stage that the site disabled.
     pub disabled: Vec<Arc<Rule>>,
 }
@@ -95,9 +98,18 @@ pub struct Header {
     pub platform: Platform,
     pub stage_why: String,
     pub tee_why: String,
-    /// Facts that the host does not show and the user vouches for, with their values.
-    pub assumed: Vec<(&'static str, String)>,
+    /// Facts that the host does not show and the user vouches for.
+    pub assumed: Vec<Assumed>,
     pub origin: HostOrigin,
+}
+
+/// A fact that somebody vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumed {
+    pub fact: &'static str,
+    pub value: String,
+    /// `with --assume`, or the place in the configuration.
+    pub by: String,
 }
 
 /// Where the facts come from.

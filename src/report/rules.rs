@@ -172,13 +172,8 @@ pub fn lint(
         }
     };
     for problem in error.problems.iter().take(SHOWN) {
-        let Problem { file, line, column, message } = problem;
-        let place = format!("{file}:{line}:{column}: ");
-        page.wrapped(0, 4, &[(Ink::Strong, &place), (Ink::Plain, message)])?;
-        let source = files.iter().find(|each| *each.name == **file);
-        if let Some(source) = source.and_then(|each| line_of(each.text, *line)) {
-            excerpt(&mut page, source, *line, *column)?;
-        }
+        let source = files.iter().find(|each| *each.name == *problem.file);
+        self::problem(&mut page, problem, source.map(|each| each.text))?;
     }
     if error.problems.len() > SHOWN {
         let text = format!("and {} more", error.problems.len() - SHOWN);
@@ -186,6 +181,21 @@ pub fn lint(
     }
     page.blank()?;
     page.wrapped(0, 0, &[(Ink::Bad, &counted(error.problems.len(), "problem"))])
+}
+
+/// One problem of a file, with the line that it is in.
+pub(super) fn problem(
+    page: &mut Page<'_>,
+    problem: &Problem,
+    text: Option<&str>,
+) -> io::Result<()> {
+    let Problem { file, line, column, message } = problem;
+    let place = format!("{file}:{line}:{column}: ");
+    page.wrapped(0, 4, &[(Ink::Strong, &place), (Ink::Plain, message)])?;
+    match text.and_then(|text| line_of(text, *line)) {
+        Some(source) => excerpt(page, source, *line, *column),
+        None => Ok(()),
+    }
 }
 
 /// Longer lines are cut on both sides of the problem.
@@ -208,7 +218,7 @@ fn line_of(text: &str, line: u32) -> Option<&str> {
     text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 

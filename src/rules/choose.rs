@@ -80,18 +80,26 @@ impl RuleSet {
         let disabled: Vec<Arc<Rule>> =
             of_stage().filter(|rule| rule.is_disabled()).cloned().collect();
         let judged = shown.iter().filter(|shown| **shown).count();
-        let scope = Scope { left_out: of_stage().count() - disabled.len() - judged, disabled };
+        let left_out = of_stage().count() - disabled.len() - judged;
+        let scope = Scope { left_out, disabled, ..Scope::default() };
         Ok(Chosen { steps: self.steps(&shown), platform, scope })
     }
 
     fn check(&self, option: &'static str, pattern: &str) -> Result<(), FilterError> {
+        match self.unknown_pattern(pattern) {
+            None => Ok(()),
+            Some(hint) => Err(FilterError::Unknown { option, pattern: pattern.to_owned(), hint }),
+        }
+    }
+
+    /// What a pattern that matches no rule and no group probably means, as the end of a message.
+    pub(crate) fn unknown_pattern(&self, pattern: &str) -> Option<String> {
         if Group::from_word(pattern).is_some() || self.rules().iter().any(|r| matches(pattern, r)) {
-            return Ok(());
+            return None;
         }
         let valid = self.rules().iter().map(|rule| &*rule.id);
         let valid = valid.chain(Group::ALL.iter().map(|group| group.word()));
-        let hint = Hint::nearest(pattern, valid).without_list().to_string();
-        Err(FilterError::Unknown { option, pattern: pattern.to_owned(), hint })
+        Some(Hint::nearest(pattern, valid).without_list().to_string())
     }
 
     /// The shown rules and all that they need. A disabled rule is needed by nobody.

@@ -1,4 +1,4 @@
-//! A rule file as a tree of values that remember where they stand.
+//! A TOML file as a tree of values that remember where they stand: a rule file, or the configuration.
 //!
 //! The build script compiles this file too: it writes the tree of each built-in file into the binary
 //! as constants, so that no TOML is parsed at start. It must therefore use nothing of this crate, and
@@ -10,21 +10,21 @@ use toml::de::{DeTable, DeValue};
 
 /// A place in a text; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    pub(super) line: u32,
-    pub(super) column: u32,
+pub(crate) struct Position {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
 }
 
 /// A value and where it begins.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Item {
-    pub(super) at: Position,
-    pub(super) node: Node,
+pub(crate) struct Item {
+    pub(crate) at: Position,
+    pub(crate) node: Node,
 }
 
-/// The values of TOML that a rule file may hold; all others are named by their type.
+/// The values of TOML that such a file may hold; all others are named by their type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Text(Cow<'static, str>),
     Integer(i64),
     Bool(bool),
@@ -35,7 +35,7 @@ pub(super) enum Node {
 
 impl Node {
     /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a text",
             Self::Integer(_) => "an integer",
@@ -49,21 +49,21 @@ impl Node {
 
 /// A key, where it stands, and its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) key: Cow<'static, str>,
-    pub(super) at: Position,
-    pub(super) value: Item,
+pub(crate) struct Entry {
+    pub(crate) key: Cow<'static, str>,
+    pub(crate) at: Position,
+    pub(crate) value: Item,
 }
 
 /// What the TOML parser objects to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub(super) at: Position,
-    pub(super) message: String,
+pub(crate) struct SyntaxError {
+    pub(crate) at: Position,
+    pub(crate) message: String,
 }
 
 /// Reads a text as far as it is TOML, with every objection to the rest.
-pub(super) fn parse(text: &str) -> (Item, Vec<SyntaxError>) {
+pub(crate) fn parse(text: &str) -> (Item, Vec<SyntaxError>) {
     let lines = Lines::of(text);
     let (root, errors) = DeTable::parse_recoverable(text);
     let errors = errors

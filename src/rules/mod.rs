@@ -33,14 +33,14 @@ mod builtin;
 mod catalogue;
 mod choose;
 mod comparison;
-mod document;
+pub(crate) mod document;
 mod engine;
 mod fields;
 mod fix;
 #[cfg(test)]
 mod fix_tests;
 mod load;
-mod problem;
+pub(crate) mod problem;
 mod rule;
 mod schema;
 mod set;

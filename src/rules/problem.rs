@@ -1,4 +1,4 @@
-//! What is wrong with rule files: all of it at once, each with its place and the nearest valid name.
+//! What is wrong with a file that a site wrote: all of it at once, each with its place and the nearest valid name.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::Position;
 use crate::report::visible;
 
-/// One thing that is wrong in a rule file. Lines and columns count from 1.
+/// One thing that is wrong in a file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     pub file: Arc<str>,
@@ -18,7 +18,7 @@ pub struct Problem {
 
 impl Problem {
     /// Names in a message come from the file: they are made safe to show.
-    pub(super) fn new(file: &Arc<str>, at: Position, message: &str) -> Self {
+    pub(crate) fn new(file: &Arc<str>, at: Position, message: &str) -> Self {
         let message = visible(message).into_owned();
         Self { file: Arc::clone(file), line: at.line, column: at.column, message }
     }
@@ -44,46 +44,55 @@ impl std::error::Error for LoadError {}
 
 impl fmt::Display for LoadError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.problems.as_slice() {
-            [only] => write!(out, "the rules are wrong: {only}"),
-            all => {
-                write!(out, "the rules are wrong in {} places:", all.len())?;
-                all.iter().take(SHOWN).try_for_each(|problem| write!(out, "\n  {problem}"))?;
-                match all.len().saturating_sub(SHOWN) {
-                    0 => Ok(()),
-                    more => write!(out, "\n  and {more} more"),
-                }
+        write_all(out, "the rules are wrong", &self.problems)
+    }
+}
+
+/// One problem behind the words for all of them, or each on a line of its own.
+pub(crate) fn write_all(
+    out: &mut fmt::Formatter<'_>,
+    what: &str,
+    problems: &[impl fmt::Display],
+) -> fmt::Result {
+    match problems {
+        [only] => write!(out, "{what}: {only}"),
+        all => {
+            write!(out, "{what} in {} places:", all.len())?;
+            all.iter().take(SHOWN).try_for_each(|problem| write!(out, "\n  {problem}"))?;
+            match all.len().saturating_sub(SHOWN) {
+                0 => Ok(()),
+                more => write!(out, "\n  and {more} more"),
             }
         }
     }
 }
 
 /// Collects the problems of one file while it is walked.
-pub(super) struct Problems {
-    pub(super) file: Arc<str>,
+pub(crate) struct Problems {
+    pub(crate) file: Arc<str>,
     /// The file is not all TOML: what seems to be missing may stand in the part not understood.
-    pub(super) partial: bool,
+    pub(crate) partial: bool,
     list: RefCell<Vec<Problem>>,
 }
 
 impl Problems {
-    pub(super) fn of(file: &str) -> Self {
+    pub(crate) fn of(file: &str) -> Self {
         Self { file: file.into(), partial: false, list: RefCell::default() }
     }
 
-    pub(super) fn add(&self, at: Position, message: impl AsRef<str>) {
+    pub(crate) fn add(&self, at: Position, message: impl AsRef<str>) {
         self.list.borrow_mut().push(Problem::new(&self.file, at, message.as_ref()));
     }
 
     /// Something that should be there and is not.
-    pub(super) fn missing(&self, at: Position, message: impl AsRef<str>) {
+    pub(crate) fn missing(&self, at: Position, message: impl AsRef<str>) {
         if !self.partial {
             self.add(at, message);
         }
     }
 
     /// A name that is none of those that could stand here.
-    pub(super) fn unknown<'n>(
+    pub(crate) fn unknown<'n>(
         &self,
         at: Position,
         what: &str,
@@ -93,14 +102,14 @@ impl Problems {
         self.add(at, format!("unknown {what} `{name}`{}", Hint::nearest(name, valid)));
     }
 
-    pub(super) fn into_list(self) -> Vec<Problem> {
+    pub(crate) fn into_list(self) -> Vec<Problem> {
         self.list.into_inner()
     }
 }
 
 /// What a misspelt name probably means, as the end of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Hint<'n> {
+pub(crate) enum Hint<'n> {
     Nearest(&'n str),
     OneOf(Vec<&'n str>),
     Nothing,
@@ -113,7 +122,7 @@ const LISTED: usize = 9;
 const LONGEST: usize = 80;
 
 impl<'n> Hint<'n> {
-    pub(super) fn nearest(name: &str, valid: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(crate) fn nearest(name: &str, valid: impl IntoIterator<Item = &'n str>) -> Self {
         let valid: Vec<&str> = valid.into_iter().collect();
         let allowed = (name.len() / 3).max(1);
         let near = (name.len() <= LONGEST)
@@ -127,7 +136,7 @@ impl<'n> Hint<'n> {
     }
 
     /// Names that one file gave to its own things need no list.
-    pub(super) fn without_list(self) -> Self {
+    pub(crate) fn without_list(self) -> Self {
         match self {
             Self::OneOf(_) => Self::Nothing,
             near => near,

@@ -10,7 +10,7 @@ mod tests;
 use std::io::{self, Write};
 
 use super::page::{Ink, Margin, Page};
-use super::{Header, HostOrigin, Report, RuleResult, Status};
+use super::{Assumed, Header, HostOrigin, Report, RuleResult, Status};
 use crate::rules::Severity;
 
 pub use super::page::Look;
@@ -63,8 +63,8 @@ fn header(page: &mut Page<'_>, header: &Header) -> io::Result<()> {
     line("stage", &because(header.platform.stage.to_string(), &header.stage_why))?;
     let tee = header.platform.tee.map_or("not known".to_owned(), |tee| tee.to_string());
     line("tee", &because(tee, &header.tee_why))?;
-    for (fact, value) in &header.assumed {
-        line("assumed", &format!("{fact} is {value}: not read, but vouched for with --assume"))?;
+    for Assumed { fact, value, by } in &header.assumed {
+        line("assumed", &format!("{fact} is {value}: not read, but vouched for {by}"))?;
     }
     match &header.origin {
         HostOrigin::Live => Ok(()),

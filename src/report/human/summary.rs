@@ -35,10 +35,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Res
         };
         page.wrapped(2, 2, &[(Ink::Strong, hint)])?;
     }
-    let Scope { left_out, disabled } = &report.scope;
+    let Scope { left_out, left_out_by, disabled } = &report.scope;
     if *left_out > 0 {
         let rules = if *left_out == 1 { "1 rule was" } else { &format!("{left_out} rules were") };
-        let text = format!("{rules} left out by --only or --skip: this is not the whole answer.");
+        let by = left_out_by.as_deref().unwrap_or("--only or --skip");
+        let text = format!("{rules} left out by {by}: this is not the whole answer.");
         page.wrapped(2, 2, &[(Ink::Advised, &text)])?;
     }
     if !disabled.is_empty() {

@@ -72,6 +72,12 @@ pub enum Command {
     History(History),
     /// End a fix that was interrupted, and tell whether a reboot brought what it should.
     Recover(Recover),
+    /// Let hosts be mended without a person again, after a fix that failed.
+    Reset(Reset),
+    /// Let nothing be mended without a person until `resume`.
+    Pause(Pause),
+    /// Take the pause back.
+    Resume,
     /// Print all facts of a host as JSON, each with where it was read.
     Facts(Facts),
     /// Write all that the facts read into one redacted file, for a bug report or a test.
@@ -209,6 +215,25 @@ pub struct Fix {
     pub allow_busy: bool,
     #[arg(long, default_value = "human")]
     pub format: Format,
+    /// Mend what the configuration allows to be mended without a person, within its bounds, and ask nobody.
+    #[arg(long, conflicts_with_all = [
+        "root", "assume", "only", "skip", "rules", "stage", "tee", "dry_run", "unsafe", "plan",
+        "allow_busy", "format",
+    ])]
+    pub automatic: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Pause {
+    /// Why, for whoever comes across it.
+    pub reason: Vec<String>,
 }
 
 #[derive(Debug, Args)]

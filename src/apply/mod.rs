@@ -13,11 +13,13 @@
 //! | in which order does all this happen? | [`transaction`] |
 //! | how does the host know that it wants a reboot? | [`sentinel`] |
 //! | which programs are run? | [`actions`] |
+//! | where is kept what was done without a person? | [`own_state`] |
 
 pub mod actions;
 pub mod interrupt;
 pub mod journal;
 pub mod lock;
+pub mod own_state;
 pub mod replace;
 pub mod sentinel;
 pub mod transaction;
@@ -30,6 +32,7 @@ mod testing;
 pub use interrupt::Interrupt;
 pub use journal::{Entry, State, history};
 pub use lock::{Lock, LockError};
+pub use own_state::StateError;
 pub use transaction::{
     Applied, ApplyError, Boot, Failure, Occasion, Recovered, Recovery, RollbackError, RolledBack,
     Verification, apply, recover, rollback,

@@ -1,6 +1,7 @@
 //! What each command does: it opens the host, has it read and judged, and hands the result to a
 //! renderer. Nothing here knows a fact's source or a rule's meaning.
 
+mod automatic;
 mod busy;
 mod capture;
 mod check;
@@ -13,8 +14,11 @@ mod history;
 mod host;
 mod judgement;
 mod output;
+mod pause;
 mod platform;
 mod recover;
+mod repair;
+mod reset;
 mod rollback;
 mod rule_set;
 mod rules;
@@ -28,7 +32,7 @@ use clap::CommandFactory as _;
 
 use crate::apply::journal::JournalError;
 use crate::apply::transaction::Failure;
-use crate::apply::{ApplyError, LockError, RollbackError, TreeError};
+use crate::apply::{ApplyError, LockError, RollbackError, StateError, TreeError};
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
 use crate::exit::Exit;
@@ -86,6 +90,13 @@ pub enum CommandError {
     Declined,
     #[error("nothing was changed: {0}")]
     Kubelet(String),
+    /// Mending without a person does not begin.
+    #[error("nothing was changed: {0}")]
+    HeldBack(String),
+    #[error("what was done could not be recorded, and counts as failed")]
+    Unrecorded(#[source] StateError),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error("nothing was changed, because {} (--allow-busy goes on all the same)", .0.join("; "))]
     Busy(Vec<String>),
 }
@@ -99,6 +110,7 @@ impl CommandError {
             | Self::Declined
             | Self::Busy(_)
             | Self::Kubelet(_)
+            | Self::HeldBack(_)
             | Self::Apply(ApplyError::Refused(_))
             | Self::Rollback(
                 RollbackError::Nothing
@@ -111,6 +123,7 @@ impl CommandError {
             Self::Apply(ApplyError::RolledBack { .. }) => Exit::RolledBack,
             Self::Apply(ApplyError::NeedsPerson { .. })
             | Self::Rollback(RollbackError::NeedsPerson { .. })
+            | Self::Unrecorded(_)
             | Self::Recover(_)
             | Self::Journal(_) => Exit::NeedsPerson,
             _ => Exit::Usage,
@@ -128,6 +141,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Rollback(arguments) => rollback::run(&arguments, terminal),
         Command::History(arguments) => history::run(&arguments, terminal),
         Command::Recover(arguments) => recover::run(&arguments, terminal),
+        Command::Reset(arguments) => reset::run(&arguments),
+        Command::Pause(arguments) => pause::pause(&arguments),
+        Command::Resume => pause::resume(),
         Command::Facts(arguments) => facts::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments, terminal),

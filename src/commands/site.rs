@@ -6,8 +6,9 @@ use super::{CommandError, host};
 use crate::apply::{Boot, Interrupt, Lock, Occasion, Recovery, Tree, TreeError, recover};
 use crate::facts::{Assumptions, Needs, gather};
 use crate::format::cmdline::Cmdline;
-use crate::host::{Reading, now};
+use crate::host::{Reading, now, uptime};
 use crate::plan::why_ineffective;
+use crate::remediate::Moment;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const CMDLINE: &str = "/proc/cmdline";
@@ -48,6 +49,12 @@ impl<'a> Site<'a> {
         let lock = Lock::take(&tree)?;
         let interrupt = Interrupt::install().map_err(CommandError::Signals)?;
         Ok(Hold { tree, lock, interrupt })
+    }
+
+    /// Now, by all clocks; in no boot where this is not the running machine.
+    pub(super) fn moment(&self) -> Moment {
+        let boot = self.occasion.boot.as_ref().map(|boot| boot.id.clone());
+        Moment { wall: now(), boot: boot.unwrap_or_default(), uptime: uptime() }
     }
 
     /// Whether this is not the running machine: files only.

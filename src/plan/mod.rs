@@ -18,7 +18,7 @@ mod tests;
 
 pub use boot::why_ineffective;
 pub use digest::Digest;
-pub use propose::{Fate, Proposal, propose};
+pub use propose::{Allowed, Fate, Proposal, propose};
 
 /// What is to be done, in order: the boot loader before the kubelet, files before the programs that read
 /// them.

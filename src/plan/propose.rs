@@ -21,6 +21,26 @@ pub struct Proposal {
     pub unproven: Vec<String>,
 }
 
+/// Which fixes may be planned.
+#[derive(Debug, Clone, Copy)]
+pub enum Allowed<'a> {
+    Safe,
+    All,
+    /// Safe ones, of these rules.
+    SafeOf(&'a [String]),
+}
+
+impl Allowed<'_> {
+    /// What becomes of a fix that is not.
+    fn forbids(self, rule: &Rule, fix: &Fix) -> Option<Fate> {
+        match self {
+            Self::SafeOf(rules) if !rules.iter().any(|it| **it == *rule.id) => Some(Fate::LeftOut),
+            Self::Safe | Self::SafeOf(_) if fix.safety == Safety::Unsafe => Some(Fate::Withheld),
+            Self::Safe | Self::SafeOf(_) | Self::All => None,
+        }
+    }
+}
+
 /// What becomes of one failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -30,6 +50,8 @@ pub enum Fate {
     InPlace,
     /// A fix is there, but may stop something that works; it takes `--unsafe`.
     Withheld,
+    /// A fix is there, and is not made without a person, or not now.
+    LeftOut,
     /// It was refused here.
     Refused(Refusal),
     /// There is only advice.
@@ -38,15 +60,21 @@ pub enum Fate {
 
 /// Plans the fixes of all rules that failed. Of a rule that is unknown or was not judged nothing is known
 /// that could be mended.
-pub fn propose(report: &Report, facts: &Facts, sources: &Sources, allow_unsafe: bool) -> Proposal {
+pub fn propose(
+    report: &Report,
+    facts: &Facts,
+    sources: &Sources,
+    allowed: Allowed<'_>,
+) -> Proposal {
     let mut wishes = Wishes::default();
     let mut fates: Vec<(Arc<Rule>, Option<Fate>)> = Vec::new();
     for result in report.results.iter().filter(|result| result.status == Status::Fail) {
         let rule = &result.rule;
         let fate = match result.fix() {
             None => Some(Fate::Manual),
-            Some(fix) if fix.safety == Safety::Unsafe && !allow_unsafe => Some(Fate::Withheld),
-            Some(fix) => wishes.add(rule, fix, facts).err().map(|why| Fate::Refused(why.into())),
+            Some(fix) => allowed.forbids(rule, fix).or_else(|| {
+                wishes.add(rule, fix, facts).err().map(|why| Fate::Refused(why.into()))
+            }),
         };
         fates.push((Arc::clone(rule), fate));
     }

@@ -105,6 +105,7 @@ fn others(page: &mut Page<'_>, report: &Report, proposal: &Proposal) -> io::Resu
             Fate::Planned => continue,
             Fate::InPlace => (Ink::Advised, "DONE", "is written, and takes effect at a reboot"),
             Fate::Withheld => (Ink::Advised, "UNSAFE", "has a fix that takes --unsafe"),
+            Fate::LeftOut => (Ink::Advised, "LEFT", "has a fix, and is left to a person"),
             Fate::Refused(_) => (Ink::Bad, "REFUSED", "cannot be mended here"),
             Fate::Manual if rule.resolved_by == Some(Resolution::Reboot) => {
                 (Ink::Advised, "REBOOT", "takes effect at a reboot")

@@ -184,7 +184,8 @@ impl<'a> RuleV1<'a> {
             fate: match fate {
                 Fate::Planned => FateV1::Planned,
                 Fate::InPlace => FateV1::InPlace,
-                Fate::Withheld => FateV1::Withheld,
+                // Only seen without a person, who would ask for JSON.
+                Fate::Withheld | Fate::LeftOut => FateV1::Withheld,
                 Fate::Refused(_) => FateV1::Refused,
                 Fate::Manual => FateV1::Manual,
             },

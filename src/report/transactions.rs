@@ -81,7 +81,7 @@ fn expected(change: &ArgumentChange) -> String {
 }
 
 /// The day and the time in UTC, as `2026-11-25 14:03:09 UTC`.
-fn timestamp(seconds: u64) -> String {
+pub(crate) fn timestamp(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|at| Timestamp::from_second(at).ok());
     time.map_or_else(|| format!("@{seconds}"), |time| time.strftime("%F %T UTC").to_string())
 }

@@ -39,9 +39,10 @@ pub(in crate::apply) fn prepare_state_directory(tree: &Tree) -> Result<(), TreeE
             tree.make_directory(path, 0o755)?;
         }
     }
-    for path in [STATE, TRANSACTIONS] {
+    // All may read how things stand; what files held before is for their owner only.
+    for (path, mode) in [(STATE, 0o755), (TRANSACTIONS, 0o700)] {
         if tree.stat(path)?.is_none() {
-            tree.make_directory(path, 0o700)?;
+            tree.make_directory(path, mode)?;
         }
         let stat = tree.stat(path)?;
         let (owner, _) = tree.owner();

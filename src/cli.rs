@@ -66,6 +66,8 @@ pub enum Command {
     History(History),
     /// End a fix that was interrupted, and tell whether a reboot brought what it should.
     Recover(Recover),
+    /// Keep judging this machine whenever something changes, and tell other programs.
+    Daemon(Daemon),
     /// Print all facts of a host as JSON, each with where it was read.
     Facts(Facts),
     /// Write all that the facts read into one redacted file, for a bug report or a test.
@@ -238,6 +240,13 @@ pub struct Recover {
 pub enum Format {
     Human,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Daemon {
+    /// Judge a machine's files below this directory, such as the host's as a container sees them.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -8,19 +8,20 @@ use crate::report::Report;
 use crate::rules::{Chosen, Filter, Platform, RuleSet, Stage, Tee, judge};
 
 /// A host as it was found, and how it was judged.
-pub(super) struct Judgement {
-    pub(super) report: Report,
-    pub(super) facts: Facts,
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    pub(crate) report: Report,
+    pub(crate) facts: Facts,
 }
 
 /// Which rules count, and as what the host is judged.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
-    pub(super) filter: Filter,
+pub(crate) struct Wanted {
+    pub(crate) filter: Filter,
     /// What the host shows, where it is not given.
-    pub(super) stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     /// That of the CPU's vendor, where it is not given.
-    pub(super) tee: Option<Tee>,
+    pub(crate) tee: Option<Tee>,
 }
 
 impl From<&cli::Selection> for Wanted {
@@ -34,7 +35,7 @@ impl From<&cli::Selection> for Wanted {
 }
 
 /// `more` says what has to be read besides, of the rules that are judged.
-pub(super) fn judgement(
+pub(crate) fn judgement(
     opened: &Opened,
     rules: &RuleSet,
     wanted: &Wanted,

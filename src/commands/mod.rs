@@ -4,17 +4,18 @@
 mod busy;
 mod capture;
 mod check;
+mod daemon;
 mod facts;
 mod fix;
 mod header;
 mod history;
-mod host;
-mod judgement;
+pub(crate) mod host;
+pub(crate) mod judgement;
 mod output;
 mod platform;
 mod recover;
 mod rollback;
-mod rule_set;
+pub(crate) mod rule_set;
 mod rules;
 mod site;
 mod verification;
@@ -28,6 +29,7 @@ use crate::apply::journal::JournalError;
 use crate::apply::transaction::Failure;
 use crate::apply::{ApplyError, LockError, RollbackError, TreeError};
 use crate::cli::{Cli, Command};
+use crate::daemon::{DaemonError, RuntimeDirectoryError};
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
 use crate::publish::output_file::OutputError;
@@ -83,6 +85,8 @@ pub enum CommandError {
     Kubelet(String),
     #[error("nothing was changed, because {} (--allow-busy goes on all the same)", .0.join("; "))]
     Busy(Vec<String>),
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
 }
 
 impl CommandError {
@@ -90,6 +94,7 @@ impl CommandError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Lock(LockError::Held { .. })
+            | Self::Daemon(DaemonError::RuntimeDirectory(RuntimeDirectoryError::Held { .. }))
             | Self::OtherPlan
             | Self::Declined
             | Self::Busy(_)
@@ -123,6 +128,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Rollback(arguments) => rollback::run(&arguments, terminal),
         Command::History(arguments) => history::run(&arguments, terminal),
         Command::Recover(arguments) => recover::run(&arguments, terminal),
+        Command::Daemon(arguments) => daemon::run(&arguments),
         Command::Facts(arguments) => facts::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments, terminal),

@@ -8,13 +8,13 @@ use crate::host::{Root, Run};
 use crate::report::HostOrigin;
 
 /// A host that is open, and how its facts are to be taken.
-pub(super) struct Opened {
-    pub(super) root: Root,
-    pub(super) run: Run,
-    pub(super) origin: HostOrigin,
+pub(crate) struct Opened {
+    pub(crate) root: Root,
+    pub(crate) run: Run,
+    pub(crate) origin: HostOrigin,
 }
 
-pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
+pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
     let (root, origin) = match (root, captured) {
         (Some(path), _) => {
             (Root::directory(path)?, HostOrigin::Directory(path.display().to_string()))
@@ -29,7 +29,7 @@ pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opene
 }
 
 /// Understands `FACT=VALUE`, each checked against the catalogue.
-pub(super) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError> {
+pub(crate) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError> {
     let mut assumed = Assumptions::new();
     for text in texts {
         let usage = |what: String| CommandError::Usage(format!("--assume {text}: {what}"));
@@ -51,7 +51,7 @@ fn with_hint(error: &AssumptionError) -> String {
 }
 
 /// What a misspelt name probably means, as the end of a message.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     match names.map(|each| (strsim::osa_distance(name, each), each)).min() {
         Some((distance, each)) if distance <= name.len() / 3 => format!("; did you mean {each}?"),
         _ => String::new(),

@@ -9,36 +9,37 @@ use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
 /// A host as it was found, and how it was judged.
-pub(super) struct Judgement {
-    pub(super) report: Report,
-    pub(super) facts: Facts,
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    pub(crate) report: Report,
+    pub(crate) facts: Facts,
 }
 
 /// Which rules count, as what the host is judged, and what is vouched for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
-    pub(super) filter: Filter,
+pub(crate) struct Wanted {
+    pub(crate) filter: Filter,
     /// What the host shows, where it is not given.
-    pub(super) stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     /// That of the CPU's vendor, where it is not given.
-    pub(super) tee: Option<Tee>,
-    pub(super) assumed: Assumptions,
-    pub(super) site: SetBySite,
+    pub(crate) tee: Option<Tee>,
+    pub(crate) assumed: Assumptions,
+    pub(crate) site: SetBySite,
 }
 
 /// What of it the configuration says, and where; `None` where the command line or nobody does.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SetBySite {
-    pub(super) only: Option<Place>,
-    pub(super) skip: Option<Place>,
-    pub(super) stage: Option<Place>,
-    pub(super) tee: Option<Place>,
-    pub(super) assume: Option<Place>,
+pub(crate) struct SetBySite {
+    pub(crate) only: Option<Place>,
+    pub(crate) skip: Option<Place>,
+    pub(crate) stage: Option<Place>,
+    pub(crate) tee: Option<Place>,
+    pub(crate) assume: Option<Place>,
 }
 
 impl Wanted {
     /// What the command line says and, key by key, what the configuration says where it is silent.
-    pub(super) fn of(
+    pub(crate) fn of(
         site: Option<&Loaded>,
         selection: &cli::Selection,
         assume: &[String],
@@ -107,7 +108,7 @@ impl Wanted {
 }
 
 /// `more` says what has to be read besides, of the rules that are judged.
-pub(super) fn judgement(
+pub(crate) fn judgement(
     opened: &Opened,
     rules: &RuleSet,
     wanted: &Wanted,

@@ -26,6 +26,7 @@ use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
 use crate::rules::{Advice, Fix, Offending, Platform, Rule, Severity, Test};
 pub use baseline::Comparison;
+pub(crate) use human::evidence::sentences;
 pub use verdict::{Counts, Verdict};
 pub(crate) use visible::visible;
 

@@ -7,9 +7,10 @@ use super::tree::{Tree, TreeError};
 
 const FLAG: &str = "/run/reboot-required";
 const REASONS: &str = "/run/reboot-required.pkgs";
-/// Stands while the flag is one that we made.
-const OURS: &str = "/run/ccgpu-node/reboot-required";
-const DIRECTORY: &str = "/run/ccgpu-node";
+/// Stands while the flag is one that we made. Not in the daemon's directory, which the daemon may write to,
+/// and which goes when it stops.
+const OURS: &str = "/run/ccgpu-node-fix/reboot-required";
+const DIRECTORY: &str = "/run/ccgpu-node-fix";
 const LINE: &[u8] = b"ccgpu-node";
 const TEXT: &[u8] = b"*** System restart required ***\n";
 const CAP: u64 = 1 << 20;
@@ -130,7 +131,7 @@ mod tests {
             raise(&tree).unwrap();
             assert_eq!(
                 names(directory.path()),
-                ["ccgpu-node", "reboot-required", "reboot-required.pkgs"]
+                ["ccgpu-node-fix", "reboot-required", "reboot-required.pkgs"]
             );
         }
         clear(&tree).unwrap();

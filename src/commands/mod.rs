@@ -10,6 +10,7 @@ mod header;
 mod history;
 mod host;
 mod judgement;
+mod man;
 mod output;
 mod platform;
 mod recover;
@@ -53,6 +54,8 @@ pub enum CommandError {
     Usage(String),
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+    #[error("cannot write the manual pages into {}", path.display())]
+    ManualPages { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     OutputFile(#[from] OutputError),
     #[error("cannot compare with {}", path.display())]
@@ -130,7 +133,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
             clap_complete::generate(shell, &mut Cli::command(), "ccgpu-node", out);
             Ok(())
         }),
-        Command::Man => output::write(|out| clap_mangen::Man::new(Cli::command()).render(out)),
+        Command::Man(arguments) => man::run(&arguments),
     };
     exit.map(ExitCode::from)
 }

@@ -154,7 +154,7 @@ def _filesystem(work, kind):
 
 def _esp(work):
     (work / "early.cfg").write_text(EARLY, encoding="utf-8")
-    modules = "part_gpt fat ext2 xfs normal linux search search_label configfile"
+    modules = "part_gpt fat ext2 xfs normal linux search search_label configfile test echo gzio all_video loadenv"
     cache.sh(
         f"""cd {work}
         grub-mkstandalone -O x86_64-efi -o BOOTX64.EFI --modules="{modules}" boot/grub/grub.cfg=early.cfg

@@ -4,12 +4,17 @@
     proves    one line: what we know when it passes
     iommu     intel, amd or none
     cpu       QEMU's model; qemu64 of the IOMMU's vendor without it
-    arguments of the kernel
+    arguments of the kernel, for a machine that lives in memory
+    disk      the file system of /boot (ext4, xfs), for a Debian on a disk
+    deadline  seconds
+    full      true for what takes minutes
     [[port]]  functions ("vendor:device:class"), and where it matters at, multifunction, acs
+    [[file]]  name below /lab, text, mode; for a disk
     [[step]]  name, and either
                 run    a line of shell, with exit, contains, lacks
                 check  arguments of `ccgpu-node check`, with verdict, fails (the exact required rules),
                        unknown (likewise), exit
+    [[boot]]  steps of one boot of a disk (`[[boot.step]]`); the machine reboots between them
 """
 
 import json
@@ -18,11 +23,12 @@ import shlex
 import tempfile
 import tomllib
 
-from . import initramfs
+from . import disk, initramfs
 from .machine import Machine, answers
 
 DIRECTORY = pathlib.Path(__file__).parent.parent / "scenarios"
-KEYS = {"title", "proves", "iommu", "cpu", "arguments", "port", "step", "deadline", "full"}
+KEYS = {"title", "proves", "iommu", "cpu", "arguments", "disk", "deadline", "full"}
+KEYS |= {"port", "file", "step", "boot"}
 STEP_KEYS = {"name", "run", "check", "exit", "contains", "lacks", "verdict", "fails", "unknown"}
 
 
@@ -32,42 +38,69 @@ class Failed(Exception):
 
 def load(path):
     scenario = tomllib.loads(path.read_text(encoding="utf-8"))
-    wrong = set(scenario) - KEYS
-    for step in scenario["step"]:
+    scenario["name"] = path.stem
+    wrong = set(scenario) - KEYS - {"name"}
+    for step in _steps(scenario):
         wrong |= set(step) - STEP_KEYS
     if wrong:
         raise ValueError(f"{path}: unknown keys: {', '.join(sorted(wrong))}")
-    scenario["name"] = path.stem
     return scenario
 
 
-def run(scenario, binary, log):
-    """Seconds that the machine ran."""
+def run(scenario, package, log):
+    """Seconds that the machine ran. `package` is the directory of what is tested: the program, and for a
+    disk its Debian package."""
     iommu = scenario.get("iommu", "intel")
     vendor = "AuthenticAMD" if iommu == "amd" else "GenuineIntel"
     cpu = scenario.get("cpu", f"qemu64,vendor={vendor}")
-    machine = Machine(iommu, scenario.get("port", ()), cpu=cpu)
-    image, _ = initramfs.kernel()
-    script = "".join(
-        f"run {shlex.quote(step['name'])} {shlex.quote(_line(step))}\n" for step in scenario["step"]
-    )
     with tempfile.TemporaryDirectory() as directory:
-        archive = pathlib.Path(directory) / "initramfs"
-        files = {
-            "/scenario": (script.encode(), 0o644),
-            "/bin/ccgpu-node": (binary.read_bytes(), 0o755),
-        }
-        initramfs.with_files(files, archive)
-        # A panic ends the run with its reason on the console.
-        arguments = f"console=ttyS0 panic=-1 {scenario.get('arguments', '')}"
-        boot = ["-kernel", str(image), "-initrd", str(archive), "-append", arguments]
-        seconds = machine.run(boot, log, scenario.get("deadline", 90))
+        work = pathlib.Path(directory)
+        if "disk" in scenario:
+            machine = Machine(iommu, scenario.get("port", ()), "1G", cpu, processors=2)
+            boot = _disk(scenario, package, work)
+        else:
+            machine = Machine(iommu, scenario.get("port", ()), "512M", cpu)
+            boot = _memory(scenario, package, work)
+        seconds = machine.run(boot, log, scenario.get("deadline", 90), "disk" in scenario)
     found = {name: (code, output) for name, code, output in answers(log)}
-    for step in scenario["step"]:
+    for step in _steps(scenario):
         if step["name"] not in found:
             raise Failed(f"{step['name']}: the guest did not come to it")
         _compare(step, *found[step["name"]])
     return seconds
+
+
+def _steps(scenario):
+    boots = scenario.get("boot", ())
+    return [*scenario.get("step", ()), *(step for boot in boots for step in boot["step"])]
+
+
+def _memory(scenario, package, work):
+    archive = work / "initramfs"
+    files = {
+        "/scenario": (_script(scenario["step"]), 0o644),
+        "/bin/ccgpu-node": ((package / "ccgpu-node").read_bytes(), 0o755),
+    }
+    initramfs.with_files(files, archive)
+    image, _ = initramfs.kernel()
+    # A panic ends the run with its reason on the console.
+    arguments = f"console=ttyS0 panic=-1 {scenario.get('arguments', '')}"
+    return ["-kernel", str(image), "-initrd", str(archive), "-append", arguments]
+
+
+def _disk(scenario, package, work):
+    files = {file["name"]: (file["text"].encode(), file.get("mode", 0o644)) for file in scenario.get("file", ())}
+    for number, boot in enumerate(scenario["boot"], 1):
+        files[f"scenario.{number}"] = (_script(boot["step"]), 0o644)
+    for built in package.glob("*.deb"):
+        files["ccgpu-node.deb"] = (built.read_bytes(), 0o644)
+    disk.brought_along(files, work / "lab.img")
+    return disk.drives(disk.image(scenario["disk"]), work / "lab.img", work / "variables.fd")
+
+
+def _script(steps):
+    lines = (f"run {shlex.quote(step['name'])} {shlex.quote(_line(step))}\n" for step in steps)
+    return "".join(lines).encode()
 
 
 def _line(step):

@@ -90,7 +90,13 @@ pub(crate) fn files(root: &Root) -> Vec<ConfigFile> {
     let is_drop_in = |name: &str| name.ends_with(".toml") && !name.starts_with('.');
     for name in names.iter().map(|entry| &entry.name).filter(|name| is_drop_in(name)) {
         let path = format!("{DROP_INS}/{name}");
-        let content = content(root.read(&path, DEFAULT_CAP));
+        let content = match root.read(&path, DEFAULT_CAP) {
+            Reading::Absent if name.contains(char::REPLACEMENT_CHARACTER) => {
+                Err("its name is not UTF-8".to_owned())
+            }
+            Reading::Absent if is_link(root, &path) => Err(dangling()),
+            reading => content(reading),
+        };
         files.push(ConfigFile { name: path, content });
     }
     files

@@ -78,7 +78,7 @@ impl Wanted {
     }
 
     /// Who leaves rules out, where the configuration has a part in it.
-    fn left_out_by(&self) -> Option<String> {
+    pub(super) fn left_out_by(&self) -> Option<String> {
         let SetBySite { only, skip, .. } = &self.site;
         if only.is_none() && skip.is_none() {
             return None;

@@ -2,6 +2,7 @@
 //! [`super::Loaded::check_against`], since rules are files too.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -29,9 +30,8 @@ pub(super) fn read(key: &Key, item: &Item, problems: &Problems) -> Option<Read> 
         Kind::Patterns | Kind::Mendable => return reader.list(item, Reader::member),
         Kind::Files => return reader.list(item, Reader::path),
         Kind::Assumptions => {
-            let list = reader.list(item, Reader::assumption)?;
-            reader.no_fact_twice(&list);
-            return Some(list);
+            reader.no_fact_twice(item);
+            return reader.list(item, Reader::assumption);
         }
     };
     Some(Read { setting, members: Vec::new() })
@@ -153,13 +153,16 @@ impl Reader<'_> {
     }
 
     fn member(&self, item: &Item) -> Option<String> {
-        self.text(item, "an array of texts").map(str::to_owned)
+        match &item.node {
+            Node::Text(text) if text.is_empty() => self.wrong(item.at, "has an empty text"),
+            _ => self.text(item, "an array of texts").map(str::to_owned),
+        }
     }
 
     fn assumption(&self, item: &Item) -> Option<String> {
-        let text = self.text(item, "an array of texts")?;
-        match assumption(text) {
-            Ok(_) => Some(text.to_owned()),
+        let text = self.member(item)?;
+        match assumption(&text) {
+            Ok(_) => Some(text),
             Err(error) => {
                 let hint = match &error {
                     AssumptionError::Unknown(name) => {
@@ -173,13 +176,13 @@ impl Reader<'_> {
         }
     }
 
-    fn no_fact_twice(&self, Read { setting, members }: &Read) {
-        let Setting::List(texts) = setting else { return };
-        let name = |text: &str| text.split('=').next().map(str::to_owned);
-        let mut seen = std::collections::HashSet::new();
-        for (text, at) in texts.iter().zip(members) {
-            if !seen.insert(name(text)) {
-                self.wrong::<()>(*at, &format!("has `{text}`: the fact was assumed before"));
+    fn no_fact_twice(&self, item: &Item) {
+        let Node::Array(items) = &item.node else { return };
+        let mut seen = HashSet::new();
+        for item in items.iter() {
+            let Node::Text(text) = &item.node else { continue };
+            if !seen.insert(text.split_once('=').map_or(&**text, |(fact, _)| fact)) {
+                self.wrong::<()>(item.at, &format!("has `{text}`: the fact was assumed before"));
             }
         }
     }

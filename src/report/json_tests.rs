@@ -155,8 +155,9 @@ fn committed(name: &str, schema: &Json) -> (std::path::PathBuf, String) {
     (path, serde_json::to_string_pretty(schema).unwrap() + "\n")
 }
 
-fn schemas() -> [(std::path::PathBuf, String); 3] {
+fn schemas() -> [(std::path::PathBuf, String); 4] {
     [
+        committed("config-v1.json", &crate::config::schema()),
         committed("fix-v1.json", &crate::report::plan_json::schema()),
         committed("report-v1.json", &schema()),
         committed("rules-v1.json", &crate::rules::schema(&Catalogue::built_in())),

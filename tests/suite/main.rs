@@ -7,7 +7,9 @@
 mod program;
 
 mod capture;
+mod ci_examples;
 mod cli;
+mod config;
 mod fixtures;
 mod formats;
 mod gate;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use super::judgement::judgement;
 
-use super::{CommandError, host, output, rule_set};
+use super::{CommandError, host, output, rule_set, status};
 use crate::cli::{self, CheckFormat};
-use crate::exit::Npd;
+use crate::exit::{Exit, Npd};
 use crate::facts::Needs;
 use crate::host::{Reading, Root, Stopwatch, Terminal};
 use crate::publish::output_file::OutputFile;
@@ -22,6 +22,12 @@ use crate::rules::Catalogue;
 const BASELINE_CAP: u64 = 64 << 20;
 
 pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode, CommandError> {
+    if arguments.format == CheckFormat::Npd
+        && let Some(last) = status::of_daemon(arguments)
+    {
+        output::write(|out| npd::render_last(&last, out))?;
+        return Ok(Npd::from(Exit::from(last.verdict())).into());
+    }
     let stopwatch = Stopwatch::start();
     let catalogue = Catalogue::built_in();
     let rules = rule_set::load(&catalogue, &arguments.selection.rules)?;

@@ -8,6 +8,9 @@ use crate::rules::{Platform, Stage, Tee};
 /// What must be read to tell.
 pub(super) const NEEDS: Needs = Needs::CPU.and(Needs::PCI).and(Needs::OPERATOR);
 
+/// Why a host is judged as something that it may not show.
+pub(super) const ASKED_FOR: &str = "asked for";
+
 /// A platform and why it is that.
 pub(super) struct Chosen {
     pub(super) platform: Platform,
@@ -17,11 +20,11 @@ pub(super) struct Chosen {
 
 pub(super) fn choose(wanted: &Wanted, facts: &Facts) -> Chosen {
     let (stage, stage_why) = match wanted.stage {
-        Some(stage) => (stage, "asked for".to_owned()),
+        Some(stage) => (stage, ASKED_FOR.to_owned()),
         None => shown_stage(facts),
     };
     let (tee, tee_why) = match wanted.tee {
-        Some(tee) => (Some(tee), "asked for".to_owned()),
+        Some(tee) => (Some(tee), ASKED_FOR.to_owned()),
         None => tee_of_cpu(facts),
     };
     Chosen { platform: Platform { stage, tee }, stage_why, tee_why }

@@ -155,11 +155,12 @@ fn committed(name: &str, schema: &Json) -> (std::path::PathBuf, String) {
     (path, serde_json::to_string_pretty(schema).unwrap() + "\n")
 }
 
-fn schemas() -> [(std::path::PathBuf, String); 3] {
+fn schemas() -> [(std::path::PathBuf, String); 4] {
     [
         committed("fix-v1.json", &crate::report::plan_json::schema()),
         committed("report-v1.json", &schema()),
         committed("rules-v1.json", &crate::rules::schema(&Catalogue::built_in())),
+        committed("status-v1.json", &crate::report::status_json::schema()),
     ]
 }
 

@@ -46,7 +46,9 @@ pub fn render(last: &Last, look: Look, out: &mut dyn Write) -> io::Result<()> {
         Daemon::Unknown(why) => format!("cannot tell: {why}"),
     };
     page.entry(BODY, "daemon", &[(Ink::Plain, &daemon)])?;
-    match last.report.as_ref().and_then(|report| report.remediation.as_ref()) {
+    // What is stale here may have been mended or paused since.
+    let current = last.report.as_ref().filter(|_| last.stale.is_none());
+    match current.and_then(|report| report.remediation.as_ref()) {
         Some(remediation) => mending(&mut page, remediation),
         None => Ok(()),
     }
@@ -75,7 +77,7 @@ fn fresh(page: &mut Page<'_>, report: &Stored, age: Duration, look: Look) -> io:
     let waiting = of(Status::Blocked).count();
     let rest = [
         (more, "more do not pass; -v shows them"),
-        (waiting, "wait for others"),
+        (waiting, if waiting == 1 { "waits for another" } else { "wait for others" }),
         (report.not_judged, "left out or disabled: this is not the whole answer"),
     ];
     for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {

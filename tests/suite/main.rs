@@ -8,9 +8,11 @@ mod program;
 
 mod capture;
 mod cli;
+mod deploy;
 mod fixtures;
 mod formats;
 mod gate;
 mod hostile;
 mod pci_oracle;
+mod published;
 mod shared_hosts;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::host;
+use crate::{host, publish};
 
 /// Is this host fit to run NVIDIA confidential-container GPU workloads, and if not, why?
 #[derive(Debug, Parser)]
@@ -61,6 +61,8 @@ pub enum Command {
     /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
     /// option takes the place of its key, and --rules adds to it. With --root and --host it does not count.
     Check(Check),
+    /// Tell what the daemon last found, at once; 3 where that is stale or no daemon runs.
+    Status(Status),
     /// Mend what can be mended: show the plan, ask, change, verify, and undo what does not work.
     ///
     /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
@@ -185,6 +187,29 @@ pub enum CheckFormat {
     Markdown,
     /// For the textfile collector of `node_exporter`.
     Prometheus,
+    /// For node-problem-detector: one line, and its own exit codes.
+    Npd,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[arg(long, default_value = "human")]
+    pub format: StatusFormat,
+    /// Where the daemon keeps its report.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = publish::RUNTIME_DIRECTORY)]
+    pub runtime_directory: PathBuf,
+    /// Show all rules that do not pass.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// How the last verdict is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// For a person at a terminal.
+    Human,
+    /// For programs; the schema is schemas/status-v1.json.
+    Json,
     /// For node-problem-detector: one line, and its own exit codes.
     Npd,
 }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use super::configuration::Policy;
 use super::judgement::judgement;
-use super::{CommandError, host, output};
+use super::{CommandError, host, output, status};
 use crate::cli::{self, CheckFormat};
-use crate::exit::Npd;
+use crate::exit::{Exit, Npd};
 use crate::facts::Needs;
 use crate::host::{Reading, Root, Stopwatch, Terminal};
 use crate::publish::output_file::OutputFile;
@@ -21,6 +21,12 @@ use crate::report::{Report, json, junit, markdown, npd};
 const BASELINE_CAP: u64 = 64 << 20;
 
 pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode, CommandError> {
+    if arguments.format == CheckFormat::Npd
+        && let Some(last) = status::of_daemon(arguments)
+    {
+        output::write(|out| npd::render_last(&last, out))?;
+        return Ok(Npd::from(Exit::from(last.verdict())).into());
+    }
     let stopwatch = Stopwatch::start();
     let running = arguments.host.root.is_none() && arguments.host.host.is_none();
     let Policy { rules, wanted } =

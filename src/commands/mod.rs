@@ -25,6 +25,7 @@ mod rollback;
 pub(crate) mod rule_set;
 mod rules;
 mod site;
+mod status;
 mod verification;
 
 use std::path::PathBuf;
@@ -145,6 +146,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
     let exit = match cli.command {
         // It ends in the codes that its format asks for.
         Command::Check(arguments) => return check::run(&arguments, terminal),
+        Command::Status(arguments) => return status::run(&arguments, terminal),
         Command::Fix(arguments) => fix::run(&arguments, terminal),
         Command::Rollback(arguments) => rollback::run(&arguments, terminal),
         Command::History(arguments) => history::run(&arguments, terminal),

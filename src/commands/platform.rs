@@ -9,6 +9,9 @@ use crate::rules::{Platform, Stage, Tee};
 /// What must be read to tell.
 pub(super) const NEEDS: Needs = Needs::CPU.and(Needs::PCI).and(Needs::OPERATOR);
 
+const ASKED_FOR: &str = "asked for";
+const SET_IN: &str = "set in";
+
 /// A platform and why it is that.
 pub(super) struct Chosen {
     pub(super) platform: Platform,
@@ -30,7 +33,12 @@ pub(super) fn choose(wanted: &Wanted, facts: &Facts) -> Chosen {
 
 /// By the command line, unless the configuration is where it stands.
 fn asked(site: Option<&Place>) -> String {
-    site.map_or_else(|| "asked for".to_owned(), |place| format!("set in {place}"))
+    site.map_or_else(|| ASKED_FOR.to_owned(), |place| format!("{SET_IN} {place}"))
+}
+
+/// Whether somebody chose it, so that the host does not show it by itself.
+pub(super) fn is_chosen(why: &str) -> bool {
+    why == ASKED_FOR || why.starts_with(SET_IN)
 }
 
 /// Once a device is handed to VFIO, or the GPU Operator has left its traces, all devices must be handed

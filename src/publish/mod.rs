@@ -3,6 +3,7 @@
 //! is written whole or not at all. Nothing here judges.
 
 mod feature_file;
+pub mod last;
 mod metrics;
 pub mod output_file;
 mod outputs;

@@ -161,6 +161,7 @@ fn schemas() -> [(std::path::PathBuf, String); 4] {
         committed("fix-v1.json", &crate::report::plan_json::schema()),
         committed("report-v1.json", &schema()),
         committed("rules-v1.json", &crate::rules::schema(&Catalogue::built_in())),
+        committed("status-v1.json", &crate::report::status_json::schema()),
     ]
 }
 

@@ -172,40 +172,62 @@ fn markdown_shows_no_markup_of_a_host() {
     }
 }
 
+/// Asks promtool, where it is installed, whether Prometheus would like the text.
+pub(crate) fn checked_by_promtool(name: &str, text: &str) {
+    if !has("promtool") {
+        return;
+    }
+    let mut child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.is_empty(), "{name}: {said}");
+}
+
 #[test]
 fn promtool_finds_nothing_wrong_with_the_metrics() {
-    let tool = has("promtool");
     let tree = hostile_tree();
     for (name, which, code) in hosts(tree.path()) {
         let text = rendered(&which, "prometheus", code);
         for label in text.split('"').skip(1).step_by(2) {
             assert!(label.len() < 500, "{name}: {label}");
         }
-        if !tool {
-            continue;
-        }
-        let mut child = Command::new("promtool")
-            .args(["check", "metrics"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.is_empty(), "{name}: {said}");
+        checked_by_promtool(&name, &text);
     }
 }
 
-/// Ends the exporter however the test ends.
-struct Exporter(std::process::Child);
+/// A `node_exporter` that serves a directory of textfiles; it ends however the test ends.
+pub(crate) struct Exporter {
+    child: std::process::Child,
+    pub(crate) port: u16,
+}
+
+impl Exporter {
+    pub(crate) fn start(directory: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("prometheus-node-exporter")
+            .args(["--collector.disable-defaults", "--collector.textfile"])
+            .arg(format!("--collector.textfile.directory={}", directory.display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, port }
+    }
+}
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -216,6 +238,18 @@ fn scrape(port: u16) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
+}
+
+/// What `/metrics` answers once this word is in it.
+pub(crate) fn scrape_until(port: u16, word: &str) -> String {
+    let start = Instant::now();
+    loop {
+        match scrape(port) {
+            Some(answer) if answer.contains(word) => return answer,
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "no {word} on port {port}");
+    }
 }
 
 #[test]
@@ -229,24 +263,8 @@ fn node_exporter_serves_the_file_of_a_hostile_host() {
     let root = tree.path().display().to_string();
     let outcome = run(&["check", "--root", &root, "--format", "prometheus", "--output", &file]);
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let exporter = Command::new("prometheus-node-exporter")
-        .args(["--collector.disable-defaults", "--collector.textfile"])
-        .arg(format!("--collector.textfile.directory={}", directory.path().display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _exporter = Exporter(exporter);
-    let start = Instant::now();
-    let answer = loop {
-        match scrape(port) {
-            Some(answer) if answer.contains("node_textfile_scrape_error") => break answer,
-            _ => std::thread::sleep(Duration::from_millis(50)),
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "no answer from the exporter");
-    };
+    let exporter = Exporter::start(directory.path());
+    let answer = scrape_until(exporter.port, "node_textfile_scrape_error");
     assert!(answer.contains("\nnode_textfile_scrape_error 0\n"), "{answer}");
     assert!(answer.contains("\nccgpu_node_verdict{verdict=\"not-ready\"} 1\n"), "{answer}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Action, ArgumentChange, Fate, Plan, Proposal, StepKind, propose, sources};
+use super::{Action, Allowed, ArgumentChange, Fate, Plan, Proposal, StepKind, propose, sources};
 use crate::facts::{Assumptions, Needs, Value, gather};
 use crate::host::{Root, Run};
 use crate::report::{Header, HostOrigin, Report, Scope};

@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn events() -> impl Strategy<Value = Vec<Event>> {
-        let year = 366 * 86_400;
+        let year = 366_i64 * 86_400;
         proptest::collection::vec(
             prop_oneof![
                 4 => (0_u64..100_000_000).prop_map(Event::Passes),

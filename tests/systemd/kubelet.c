@@ -1,4 +1,5 @@
-/* A stand-in for the kubelet: tells a version, answers on the loopback's healthz port, and stays. */
+/* A stand-in for the kubelet: tells a version, finds every configuration good that it is asked about, answers on
+ * the loopback's healthz port, and stays. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,12 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         puts("Kubernetes v1.34.2");
         return 0;
+    }
+    for (int each = 1; each < argc; each++) {
+        if (strncmp(argv[each], "--root-dir=", 11) == 0) {
+            fputs("failed to run Kubelet: no client provided, cannot use webhook authentication\n", stderr);
+            return 1;
+        }
     }
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server = socket(AF_INET, SOCK_STREAM, 0);

@@ -60,6 +60,16 @@ fn completions_and_the_manual_are_generated() {
         assert!(outcome.code == 0 && outcome.stdout.contains("ccgpu-node"), "{shell}");
     }
     assert!(run(&["man"]).stdout.contains(".TH"));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    assert_eq!(run(&["man", "--output-dir", path]).code, 0);
+    for page in ["ccgpu-node.1", "ccgpu-node-check.1", "ccgpu-node-rules-lint.1"] {
+        let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+    let missing = run(&["man", "--output-dir", &format!("{path}/missing")]);
+    assert_eq!(missing.code, 2);
+    assert!(missing.stderr.contains("cannot write the manual pages into"), "{}", missing.stderr);
 }
 
 #[test]

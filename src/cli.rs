@@ -78,6 +78,8 @@ pub enum Command {
     Pause(Pause),
     /// Take the pause back.
     Resume,
+    /// Keep judging this machine whenever something changes, and tell other programs.
+    Daemon(Daemon),
     /// Print all facts of a host as JSON, each with where it was read.
     Facts(Facts),
     /// Write all that the facts read into one redacted file, for a bug report or a test.
@@ -271,6 +273,13 @@ pub struct Recover {
 pub enum Format {
     Human,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Daemon {
+    /// Judge a machine's files below this directory, such as the host's as a container sees them.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

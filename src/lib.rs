@@ -26,6 +26,7 @@
 //! | what can a site set? | [`config`] |
 //! | how is a change noticed? | [`watch`] |
 //! | which other programs are told, and how? | [`publish`] |
+//! | how does all of this go on by itself? | [`daemon`] |
 //! | when may a host be mended without a person? | [`remediate`] |
 //! | what leaves a machine in a capture? | [`capture`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
@@ -35,6 +36,7 @@ pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod daemon;
 pub mod exit;
 pub mod facts;
 pub mod format;

@@ -14,9 +14,9 @@ const DROP_INS: &str = "/etc/ccgpu-node/config.d";
 
 /// The rules that there are, and what is wanted of them.
 #[derive(Debug)]
-pub(super) struct Policy {
-    pub(super) rules: RuleSet,
-    pub(super) wanted: Wanted,
+pub(crate) struct Policy {
+    pub(crate) rules: RuleSet,
+    pub(crate) wanted: Wanted,
 }
 
 impl Policy {
@@ -31,7 +31,7 @@ impl Policy {
         Self::by(site.as_ref(), selection, assume)
     }
 
-    pub(super) fn by(
+    pub(crate) fn by(
         site: Option<&Loaded>,
         selection: &cli::Selection,
         assume: &[String],
@@ -58,7 +58,7 @@ fn rules_of(site: Option<&Loaded>, more: &[PathBuf]) -> Result<RuleSet, CommandE
 }
 
 /// The configuration of a machine, as far as it can be told without its rules.
-pub(super) fn read(root: &Root) -> Result<Loaded, ConfigError> {
+pub(crate) fn read(root: &Root) -> Result<Loaded, ConfigError> {
     load(&files(root))
 }
 

@@ -8,13 +8,13 @@ use crate::host::{Root, Run};
 use crate::report::HostOrigin;
 
 /// A host that is open, and how its facts are to be taken.
-pub(super) struct Opened {
-    pub(super) root: Root,
-    pub(super) run: Run,
-    pub(super) origin: HostOrigin,
+pub(crate) struct Opened {
+    pub(crate) root: Root,
+    pub(crate) run: Run,
+    pub(crate) origin: HostOrigin,
 }
 
-pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
+pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
     let (root, origin) = match (root, captured) {
         (Some(path), _) => {
             (Root::directory(path)?, HostOrigin::Directory(path.display().to_string()))

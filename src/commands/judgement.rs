@@ -9,14 +9,15 @@ use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
 /// A host as it was found, and how it was judged.
-pub(super) struct Judgement {
-    pub(super) report: Report,
-    pub(super) facts: Facts,
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    pub(crate) report: Report,
+    pub(crate) facts: Facts,
 }
 
 /// Which rules count, as what the host is judged, and what is vouched for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     pub(super) filter: Filter,
     /// What the host shows, where it is not given.
     pub(super) stage: Option<Stage>,
@@ -107,7 +108,7 @@ impl Wanted {
 }
 
 /// `more` says what has to be read besides, of the rules that are judged.
-pub(super) fn judgement(
+pub(crate) fn judgement(
     opened: &Opened,
     rules: &RuleSet,
     wanted: &Wanted,

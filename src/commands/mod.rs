@@ -6,13 +6,14 @@ mod busy;
 mod capture;
 mod check;
 mod config;
-mod configuration;
+pub(crate) mod configuration;
+mod daemon;
 mod facts;
 mod fix;
 mod header;
 mod history;
-mod host;
-mod judgement;
+pub(crate) mod host;
+pub(crate) mod judgement;
 mod output;
 mod pause;
 mod platform;
@@ -35,6 +36,7 @@ use crate::apply::transaction::Failure;
 use crate::apply::{ApplyError, LockError, RollbackError, StateError, TreeError};
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
+use crate::daemon::{DaemonError, RuntimeDirectoryError};
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
 use crate::publish::output_file::OutputError;
@@ -99,6 +101,8 @@ pub enum CommandError {
     State(#[from] StateError),
     #[error("nothing was changed, because {} (--allow-busy goes on all the same)", .0.join("; "))]
     Busy(Vec<String>),
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
 }
 
 impl CommandError {
@@ -106,6 +110,7 @@ impl CommandError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Lock(LockError::Held { .. })
+            | Self::Daemon(DaemonError::RuntimeDirectory(RuntimeDirectoryError::Held { .. }))
             | Self::OtherPlan
             | Self::Declined
             | Self::Busy(_)
@@ -144,6 +149,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Reset(arguments) => reset::run(&arguments),
         Command::Pause(arguments) => pause::pause(&arguments),
         Command::Resume => pause::resume(),
+        Command::Daemon(arguments) => daemon::run(&arguments),
         Command::Facts(arguments) => facts::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments, terminal),

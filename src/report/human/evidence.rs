@@ -103,7 +103,7 @@ const SENTENCES: usize = 20;
 
 /// What is wrong, a sentence for each different thing, for the formats that are laid out by others. The
 /// texts are the host's, as they are.
-pub(in crate::report) fn sentences(result: &RuleResult, verbose: bool) -> Vec<String> {
+pub(crate) fn sentences(result: &RuleResult, verbose: bool) -> Vec<String> {
     let look = Look { verbose, ..Look::default() };
     let item = result.rule.each.as_ref().map_or("", |each| each.collection.item);
     let wrong = |finding: &&Finding| matches!(finding.outcome, Status::Fail | Status::Unknown);

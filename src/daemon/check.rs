@@ -10,6 +10,7 @@ use crate::commands::{CommandError, host};
 use crate::facts::Needs;
 use crate::host::{Stopwatch, now, uptime};
 use crate::publish::Judged;
+use crate::remediate::State;
 
 /// How much longer than two rounds of the timer a verdict holds: a check may have to wait for a slow one.
 const SLACK: Duration = Duration::from_secs(60);
@@ -19,16 +20,19 @@ const SLACK: Duration = Duration::from_secs(60);
 pub(super) struct Checked {
     pub(super) judgement: Judgement,
     pub(super) judged: Judged,
+    /// What stands on its disk about mending.
+    pub(super) state: State,
 }
 
 pub(super) fn check(settings: &Settings, root: Option<&Path>) -> Result<Checked, CommandError> {
     let stopwatch = Stopwatch::start();
+    let policy = &settings.policy;
     let opened = host::open(root, None)?;
-    let (rules, assumed) = (&settings.rules, settings.assumed.clone());
     // The clocks of before the reading: what is read later is no older than they say.
     let (wall, uptime) = (now(), uptime());
-    let judgement = judgement(&opened, rules, &settings.wanted, assumed, |_| Needs::NONE)?;
+    let judgement = judgement(&opened, &policy.rules, &policy.wanted, |_| Needs::NONE)?;
+    let state = State::read(&opened.root);
     let valid_for = settings.config.daemon.interval * 2 + SLACK;
     let judged = Judged { wall, uptime, took: stopwatch.elapsed(), valid_for };
-    Ok(Checked { judgement, judged })
+    Ok(Checked { judgement, judged, state })
 }

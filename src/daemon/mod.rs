@@ -9,6 +9,7 @@ mod agenda;
 mod check;
 mod environment;
 mod log;
+mod mending;
 mod outputs;
 mod problems;
 mod runtime_directory;

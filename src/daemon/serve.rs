@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::agenda::{self, Agenda};
 use super::check::{Checked, check};
+use super::mending::{self, Mending};
 use super::outputs::{Outcomes, Outputs};
 use super::problems::Problems;
 use super::runtime_directory::RuntimeDirectory;
@@ -21,6 +22,8 @@ use super::work::{Done, Work};
 use super::{DaemonError, log, service_manager, words};
 use crate::commands::CommandError;
 use crate::facts::Needs;
+use crate::config::Mode;
+use crate::host::uptime;
 use crate::publish::Snapshot;
 use crate::watch::Watch;
 
@@ -37,6 +40,8 @@ enum Event {
     Settled,
     /// The slow timer.
     Interval,
+    /// A failure that may be mended is to be seen once more.
+    LookAgain,
     ClockSet,
     Changed(Needs),
 }
@@ -57,6 +62,7 @@ struct Service {
     last: Option<Arc<Checked>>,
     standing: Option<Standing>,
     transitions: u64,
+    mending: Mending,
     problems: Problems,
     is_ready: bool,
     status: String,
@@ -68,6 +74,7 @@ struct Channels {
     interrupt: Signal,
     hangup: Signal,
     interval: Timer,
+    look_again: Timer,
     watchdog: Option<Timer>,
     wall_clock: WallClock,
 }
@@ -87,6 +94,7 @@ impl Channels {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             interval: Timer::new()?,
+            look_again: Timer::new()?,
             watchdog,
             wall_clock: WallClock::watch()?,
         })
@@ -101,6 +109,7 @@ pub(super) async fn serve(
 ) -> Result<(), CommandError> {
     let channels = Channels::open().map_err(failed("take over the signals and the timers"))?;
     let outputs = Outputs::new(&settings, directory.path());
+    let mending = Mending::new(&settings.config.remediate);
     let mut service = Service {
         root,
         directory,
@@ -114,6 +123,7 @@ pub(super) async fn serve(
         last: None,
         standing: None,
         transitions: 0,
+        mending,
         problems: Problems::default(),
         is_ready: false,
         status: String::new(),
@@ -137,7 +147,7 @@ impl Service {
     /// The next thing that happens. What must not wait comes first; changes, of which there may be many at
     /// once, come last.
     async fn next(&mut self) -> Result<Event, CommandError> {
-        let Channels { terminate, interrupt, hangup, interval, watchdog, wall_clock } =
+        let Channels { terminate, interrupt, hangup, interval, look_again, watchdog, wall_clock } =
             &mut self.channels;
         let timer = failed("wait for a timer");
         Ok(tokio::select! {
@@ -149,6 +159,7 @@ impl Service {
             done = self.work.done() => Event::Done(done.map_err(DaemonError::Lost)?),
             () = at(self.settled) => Event::Settled,
             rang = interval.rings() => rang.map(|()| Event::Interval).map_err(timer)?,
+            rang = look_again.rings() => rang.map(|()| Event::LookAgain).map_err(timer)?,
             set = wall_clock.was_set() => set.map(|()| Event::ClockSet).map_err(timer)?,
             needs = changed(self.watch.as_mut()) => Event::Changed(needs),
         })
@@ -181,7 +192,7 @@ impl Service {
                 }
                 self.full_check()?;
             }
-            Event::ClockSet => self.full_check()?,
+            Event::LookAgain | Event::ClockSet => self.full_check()?,
             Event::Changed(needs) => {
                 if self.agenda.note(needs) {
                     self.go_on(self.settings.config.daemon.settle);
@@ -229,7 +240,7 @@ impl Service {
         match done {
             Done::Checked(result) => match *result {
                 Ok(checked) => {
-                    self.publish(checked);
+                    self.publish(checked)?;
                     return Ok(());
                 }
                 // Nothing has been said yet, so whoever started the daemon is told.
@@ -258,25 +269,21 @@ impl Service {
     }
 
     /// Tells everybody what a check brought.
-    fn publish(&mut self, checked: Checked) {
+    fn publish(&mut self, checked: Checked) -> Result<(), CommandError> {
         self.note("check", Ok(()));
         let report = &checked.judgement.report;
         let changes = changes(self.standing.as_ref(), report);
         log::changes(&changes, report);
         self.transitions += changes.count();
         self.standing = Some(Standing::of(report));
+        let standing = checked.state.standing(self.mode());
+        let request = self.mending.observe(report, checked.judged.uptime, &standing);
+        self.look_again()?;
         let checked = Arc::new(checked);
         self.last = Some(Arc::clone(&checked));
         let (outputs, transitions) = (Arc::clone(&self.outputs), self.transitions);
-        let mode = self.settings.config.remediate.mode;
+        let directory = self.directory.path().to_owned();
         self.work.begin(move || {
-            let standing = crate::remediate::Standing {
-                mode,
-                paused: false,
-                breaker_open_since: None,
-                outcomes: crate::remediate::Outcomes::default(),
-                pending_reboot: false,
-            };
             let snapshot = Snapshot {
                 report: &checked.judgement.report,
                 facts: &checked.judgement.facts,
@@ -284,8 +291,29 @@ impl Service {
                 transitions,
                 standing: &standing,
             };
-            Done::Published(held(&outputs).publish(&snapshot))
+            let mut outcomes = held(&outputs).publish(&snapshot);
+            if let Some(rules) = request {
+                outcomes.push(("fix-request", mending::ask(&directory, &rules)));
+            }
+            Done::Published(outcomes)
         });
+        Ok(())
+    }
+
+    /// How far mending may go. The fixer works on the machine that it runs on, so for another one nothing
+    /// is asked.
+    fn mode(&self) -> Mode {
+        match self.settings.config.remediate.mode {
+            Mode::Auto if self.root.is_some() => Mode::Plan,
+            mode => mode,
+        }
+    }
+
+    /// Sets the timer for when a check would tell more about what could be mended.
+    fn look_again(&mut self) -> Result<(), CommandError> {
+        let Some(at) = self.mending.next_check() else { return Ok(()) };
+        let after = at.saturating_sub(uptime());
+        Ok(self.channels.look_again.once(after).map_err(failed("set a timer"))?)
     }
 
     fn withdraw(&mut self) {
@@ -299,6 +327,7 @@ impl Service {
                 self.settings = Arc::new(settings);
                 let outputs = Outputs::new(&self.settings, self.directory.path());
                 *held(&self.outputs) = outputs;
+                self.mending.configure(&self.settings.config.remediate);
                 self.problems.note("configuration", Ok(()));
                 log::reloaded();
                 self.full_check()?;
@@ -362,7 +391,11 @@ impl Service {
     async fn stop(self) {
         service_manager::stopping();
         let outputs = Arc::clone(&self.outputs);
-        let withdrawn = tokio::task::spawn_blocking(move || held(&outputs).withdraw());
+        let directory = self.directory.path().to_owned();
+        let withdrawn = tokio::task::spawn_blocking(move || {
+            mending::ask_no_more(&directory);
+            held(&outputs).withdraw()
+        });
         if let Ok(Ok(outcomes)) = timeout(LAST_WORDS, withdrawn).await {
             let mut problems = self.problems;
             for (what, outcome) in outcomes {

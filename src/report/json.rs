@@ -9,11 +9,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::harmless::Harmless;
+use super::json_judged::{JudgedV1, RemediationV1};
 use super::{
     About, Assumed, Comparison, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult,
     Status, Verdict,
 };
 use crate::facts::{Cause, Value};
+use crate::publish::{Author, Snapshot};
 use crate::rules::{Group, Offending, Rule, Safety, Severity, Stage, Tee};
 
 /// The name of the format.
@@ -23,8 +25,23 @@ pub(super) const VERSION: u32 = 1;
 /// Writes the report as one JSON document and a line break. Control characters and direction marks are
 /// escaped, so that the output may be shown on a terminal.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    write(&ReportV1::of(report), out)
+}
+
+/// Writes the same document with what the daemon knows besides.
+pub fn render_snapshot(
+    snapshot: &Snapshot<'_>,
+    author: &Author,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let judged = Some(JudgedV1::of(snapshot, author));
+    let remediation = Some(RemediationV1::of(snapshot));
+    write(&ReportV1 { judged, remediation, ..ReportV1::of(snapshot.report) }, out)
+}
+
+pub(super) fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut json = serde_json::Serializer::with_formatter(&mut *out, Harmless::default());
-    ReportV1::of(report).serialize(&mut json)?;
+    document.serialize(&mut json)?;
     writeln!(out)
 }
 
@@ -58,6 +75,10 @@ struct ReportV1<'r> {
     disabled: Vec<DisabledV1<'r>>,
     /// From cause to effect.
     rules: Vec<RuleV1<'r>>,
+    /// When, and for how long it holds; null in a report that no daemon wrote.
+    judged: Option<JudgedV1<'r>>,
+    /// How things stand with mending; null in a report that no daemon wrote.
+    remediation: Option<RemediationV1>,
 }
 
 /// An earlier report that this one was compared with.
@@ -287,6 +308,8 @@ impl<'r> ReportV1<'r> {
             left_out: report.scope.left_out,
             disabled: report.scope.disabled.iter().map(DisabledV1::of).collect(),
             rules: report.results.iter().map(RuleV1::of).collect(),
+            judged: None,
+            remediation: None,
         }
     }
 }

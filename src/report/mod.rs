@@ -7,6 +7,7 @@ pub mod facts_json;
 mod harmless;
 pub mod human;
 pub mod json;
+mod json_judged;
 pub mod junit;
 pub mod markdown;
 pub mod npd;

@@ -1,4 +1,4 @@
-//! Prometheus' text format, for the textfile collector of `node_exporter`.
+//! Prometheus' text format, for the textfile collector of `node_exporter` and for `/metrics`.
 //!
 //! Enumerations are one series for each state, 1 for the one that holds, as `node_exporter` and
 //! kube-state-metrics have them; a state that ends goes to 0 instead of away. No sample has a timestamp:
@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{Report, Status, Verdict, visible};
+use crate::config::Mode;
+use crate::publish::Snapshot;
 use crate::rules::Word;
 
 /// Bytes of a label's value. Every different value is a series in somebody's database.
@@ -22,8 +24,20 @@ pub struct Measured {
     pub took: Duration,
 }
 
-/// Writes all metrics.
+/// Writes all metrics of one judgement.
 pub fn render(report: &Report, measured: Measured, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(judgement(report, measured).as_bytes())
+}
+
+/// Writes them, and those that only the daemon knows.
+pub fn render_snapshot(snapshot: &Snapshot<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let Snapshot { report, judged, .. } = snapshot;
+    let mut text = judgement(report, Measured { at: judged.wall, took: judged.took });
+    service(&mut text, snapshot);
+    out.write_all(text.as_bytes())
+}
+
+fn judgement(report: &Report, measured: Measured) -> String {
     let mut text = String::new();
     let header = &report.header;
     let unknown = || "unknown".to_owned();
@@ -79,7 +93,63 @@ pub fn render(report: &Report, measured: Measured, out: &mut dyn Write) -> io::R
     );
     let took = format!("{:.6}", measured.took.as_secs_f64());
     sample(&mut text, "ccgpu_node_check_duration_seconds", &[], &took);
-    out.write_all(text.as_bytes())
+    text
+}
+
+/// How the daemon fares, and how things stand with mending.
+fn service(text: &mut String, snapshot: &Snapshot<'_>) {
+    let standing = snapshot.standing;
+    let single = |text: &mut String, name: &str, help: &str, value: &str| {
+        family(text, name, help);
+        sample(text, name, &[], value);
+    };
+    single(
+        text,
+        "ccgpu_node_valid_until_timestamp_seconds",
+        "Until when the verdict holds without a newer one, in seconds since 1970.",
+        &snapshot.judged.until().to_string(),
+    );
+    let name = "ccgpu_node_rule_transitions_total";
+    counter(text, name, "How many rules changed their status since the daemon started.");
+    sample(text, name, &[], &snapshot.transitions.to_string());
+    let name = "ccgpu_node_fixes_total";
+    counter(text, name, "How many fixes ended how.");
+    let outcomes = &standing.outcomes;
+    for (outcome, count) in [
+        ("fixed", outcomes.fixed),
+        ("rolled-back", outcomes.rolled_back),
+        ("needs-person", outcomes.needs_person),
+        ("refused", outcomes.refused),
+    ] {
+        sample(text, name, &[("outcome", outcome)], &count.to_string());
+    }
+    let name = "ccgpu_node_remediation_mode";
+    family(
+        text,
+        name,
+        "What is done about failures that can be mended: 1 for the mode that holds.",
+    );
+    for mode in Mode::ALL {
+        sample(text, name, &[("mode", mode.word())], one_hot(*mode == standing.mode));
+    }
+    single(
+        text,
+        "ccgpu_node_remediation_paused",
+        "Whether a pause file stands.",
+        one_hot(standing.paused),
+    );
+    single(
+        text,
+        "ccgpu_node_remediation_breaker_open",
+        "Whether nothing is mended because a fix did not do what it should.",
+        one_hot(standing.breaker_open_since.is_some()),
+    );
+    single(
+        text,
+        "ccgpu_node_reboot_pending",
+        "Whether a change waits for a reboot.",
+        one_hot(standing.pending_reboot),
+    );
 }
 
 fn one_hot(holds: bool) -> &'static str {
@@ -89,6 +159,10 @@ fn one_hot(holds: bool) -> &'static str {
 /// The two lines before the samples of a metric. Writing to a String does not fail.
 fn family(text: &mut String, name: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+fn counter(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
 }
 
 fn sample(text: &mut String, name: &str, labels: &[(&str, &str)], value: &str) {

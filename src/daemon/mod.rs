@@ -10,7 +10,6 @@ mod check;
 mod environment;
 mod log;
 mod mending;
-mod outputs;
 mod problems;
 mod runtime_directory;
 mod serve;

@@ -12,23 +12,24 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::agenda::{self, Agenda};
 use super::check::{Checked, check};
 use super::mending::{self, Mending};
-use super::outputs::{Outcomes, Outputs};
 use super::problems::Problems;
 use super::runtime_directory::RuntimeDirectory;
 use super::settings::Settings;
 use super::timer::{Timer, WallClock, jittered};
 use super::transitions::{Standing, changes};
-use super::work::{Done, Work};
+use super::work::{Done, Outcomes, Work};
 use super::{DaemonError, log, service_manager, words};
 use crate::commands::CommandError;
-use crate::facts::Needs;
 use crate::config::Mode;
-use crate::host::uptime;
-use crate::publish::Snapshot;
+use crate::facts::Needs;
+use crate::host::{Reading, Root, uptime};
+use crate::publish::{Author, Output, Outputs, PublishError, Snapshot};
 use crate::watch::Watch;
 
 /// How long the outputs are waited for at the end; a filesystem that hangs must not hold up a stop.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What the loop waits for.
 enum Event {
@@ -108,7 +109,8 @@ pub(super) async fn serve(
     settings: Settings,
 ) -> Result<(), CommandError> {
     let channels = Channels::open().map_err(failed("take over the signals and the timers"))?;
-    let outputs = Outputs::new(&settings, directory.path());
+    let author = author().map_err(failed("tell which boot this is"))?;
+    let outputs = Outputs::new(&settings.config.publish, directory.path(), author);
     let mending = Mending::new(&settings.config.remediate);
     let mut service = Service {
         root,
@@ -262,7 +264,12 @@ impl Service {
                 self.note_all(outcomes);
                 self.tell_status();
             }
-            Done::Reloaded(result) => self.use_settings(*result)?,
+            Done::Reloaded(result) => self.use_settings(*result),
+            Done::Configured(outcomes) => {
+                self.note_all(outcomes);
+                self.full_check()?;
+                self.reloaded();
+            }
         }
         self.go_on(rest);
         Ok(())
@@ -291,9 +298,9 @@ impl Service {
                 transitions,
                 standing: &standing,
             };
-            let mut outcomes = held(&outputs).publish(&snapshot);
+            let mut outcomes = in_words(held(&outputs).publish(&snapshot));
             if let Some(rules) = request {
-                outcomes.push(("fix-request", mending::ask(&directory, &rules)));
+                outcomes.push(("fix-request".to_owned(), mending::ask(&directory, &rules)));
             }
             Done::Published(outcomes)
         });
@@ -318,35 +325,41 @@ impl Service {
 
     fn withdraw(&mut self) {
         let outputs = Arc::clone(&self.outputs);
-        self.work.begin(move || Done::Withdrawn(held(&outputs).withdraw()));
+        self.work.begin(move || Done::Withdrawn(in_words(held(&outputs).withdraw())));
     }
 
-    fn use_settings(&mut self, result: Result<Settings, CommandError>) -> Result<(), CommandError> {
+    fn use_settings(&mut self, result: Result<Settings, CommandError>) {
         match result {
             Ok(settings) => {
                 self.settings = Arc::new(settings);
-                let outputs = Outputs::new(&self.settings, self.directory.path());
-                *held(&self.outputs) = outputs;
                 self.mending.configure(&self.settings.config.remediate);
                 self.problems.note("configuration", Ok(()));
                 log::reloaded();
-                self.full_check()?;
+                let (outputs, settings) = (Arc::clone(&self.outputs), Arc::clone(&self.settings));
+                self.work.begin(move || {
+                    let gone = held(&outputs).configure(&settings.config.publish);
+                    Done::Configured(in_words(gone))
+                });
             }
             Err(error) => {
                 let why = words::causes(&error);
                 log::reload_failed(&why);
                 self.problems.note("configuration", Err(format!("reload failed: {why}")));
+                self.reloaded();
             }
         }
+    }
+
+    /// Ends a reload for the service manager, however it went.
+    fn reloaded(&mut self) {
         let status = self.status_text();
         service_manager::ready(&status);
         self.status = status;
-        Ok(())
     }
 
     fn note_all(&mut self, outcomes: Outcomes) {
         for (what, outcome) in outcomes {
-            self.note(what, outcome);
+            self.note(&what, outcome);
         }
     }
 
@@ -394,13 +407,13 @@ impl Service {
         let directory = self.directory.path().to_owned();
         let withdrawn = tokio::task::spawn_blocking(move || {
             mending::ask_no_more(&directory);
-            held(&outputs).withdraw()
+            in_words(held(&outputs).withdraw())
         });
         if let Ok(Ok(outcomes)) = timeout(LAST_WORDS, withdrawn).await {
             let mut problems = self.problems;
             for (what, outcome) in outcomes {
-                if let Some(news) = problems.note(what, outcome) {
-                    log::problem(what, &news);
+                if let Some(news) = problems.note(&what, outcome) {
+                    log::problem(&what, &news);
                 }
             }
         }
@@ -410,6 +423,22 @@ impl Service {
 /// The outputs hold nothing that a panic elsewhere could spoil: each write is whole.
 fn held(outputs: &Mutex<Outputs>) -> std::sync::MutexGuard<'_, Outputs> {
     outputs.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn in_words(outcomes: Vec<(Output, Result<(), PublishError>)>) -> Outcomes {
+    let words = |(output, outcome): (Output, Result<(), PublishError>)| {
+        (output.to_string(), outcome.map_err(|error| words::causes(&error)))
+    };
+    outcomes.into_iter().map(words).collect()
+}
+
+fn author() -> io::Result<Author> {
+    let root = Root::live().map_err(io::Error::other)?;
+    match root.read_attribute(BOOT_ID) {
+        Reading::Known(boot_id) => Ok(Author { boot_id, pid: std::process::id() }),
+        Reading::Absent => Err(io::ErrorKind::NotFound.into()),
+        Reading::Unreadable(cause) => Err(io::Error::other(cause.to_string())),
+    }
 }
 
 fn failed(what: &'static str) -> impl Fn(io::Error) -> DaemonError + Copy {

@@ -10,11 +10,12 @@ fn expects(fact: &str) -> String {
     format!("stage = \"host\"\ngroup = \"firmware\"\nexpect = [{fact}]\n")
 }
 
-const GOOD: &str = r#"{ fact = "test.true", equals = true }"#;
-const BAD: &str = r#"{ fact = "test.true", equals = false }"#;
+const GOOD: &str = r#"{ fact = "bool.true", equals = true }"#;
+const BAD: &str = r#"{ fact = "bool.true", equals = false }"#;
 
 fn said(changes: &Changes<'_>) -> Vec<(String, Option<Status>, Status)> {
-    let said = |each: &Transition<'_>| (each.result.rule.id.to_string(), each.from, each.result.status);
+    let said =
+        |each: &Transition<'_>| (each.result.rule.id.to_string(), each.from, each.result.status);
     changes.rules.iter().map(said).collect()
 }
 

@@ -27,8 +27,8 @@ use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
 use crate::rules::{Advice, Fix, Offending, Platform, Rule, Severity, Test};
 pub use baseline::Comparison;
-pub use verdict::{Counts, Verdict};
 pub(crate) use human::evidence::sentences;
+pub use verdict::{Counts, Verdict};
 pub(crate) use visible::visible;
 
 /// A host and how it was judged.

@@ -190,7 +190,9 @@ fn check_message(message: &str) {
         let is_fine = match name {
             "READY" | "RELOADING" | "STOPPING" | "WATCHDOG" => value == "1",
             "MONOTONIC_USEC" => value.parse::<u64>().is_ok(),
-            "STATUS" => value.len() <= 200 && value.chars().all(|c| c == ' ' || c.is_ascii_graphic()),
+            "STATUS" => {
+                value.len() <= 200 && value.chars().all(|c| c == ' ' || c.is_ascii_graphic())
+            }
             _ => false,
         };
         assert!(is_fine, "{message:?}");

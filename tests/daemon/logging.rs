@@ -74,7 +74,10 @@ fn without_a_journal_it_is_lines_of_text() {
     let said = daemon.said();
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.len(), 3, "{said}");
-    assert!(lines[1].trim_start().starts_with(&format!("WARN rule {RULE}: fail (was pass)")), "{said}");
+    assert!(
+        lines[1].trim_start().starts_with(&format!("WARN rule {RULE}: fail (was pass)")),
+        "{said}"
+    );
     assert!(lines[2].contains("verdict: not-ready"), "{said}");
     assert!(!said.contains('\x1b'), "{said}");
     daemon.stop();

@@ -26,7 +26,10 @@ fn it_is_ready_when_its_verdict_is_published_and_takes_all_back_at_its_end() {
     for path in [REPORT, TEXTFILE] {
         assert!(world.path(path).symlink_metadata().is_err(), "{path} is left");
     }
-    assert_eq!(std::fs::read_dir(world.path("/var/lib/prometheus/node-exporter")).unwrap().count(), 0);
+    assert_eq!(
+        std::fs::read_dir(world.path("/var/lib/prometheus/node-exporter")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -54,15 +57,19 @@ fn a_file_that_is_replaced_or_removed_is_noticed_like_one_that_is_written() {
     daemon.hears("STATUS=not-ready");
     std::fs::remove_file(world.path(KUBELET)).unwrap();
     report_where(&world, |report| {
-        report["rules"].as_array().unwrap().iter().any(|rule| {
-            rule["id"] == "kubelet-config-refused" && rule["status"] != "pass"
-        })
+        report["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|rule| rule["id"] == "kubelet-config-refused" && rule["status"] != "pass")
     });
     world.write(KUBELET, &text);
     report_where(&world, |report| {
-        report["rules"].as_array().unwrap().iter().any(|rule| {
-            rule["id"] == "kubelet-runtime-request-timeout" && rule["status"] == "pass"
-        })
+        report["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|rule| rule["id"] == "kubelet-runtime-request-timeout" && rule["status"] == "pass")
     });
     daemon.stop();
 }

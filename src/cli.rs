@@ -91,8 +91,8 @@ pub enum Command {
     Config(Config),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
-    /// Print the manual page.
-    Man,
+    /// Print the manual page, or write those of all commands into a directory.
+    Man(Man),
 }
 
 /// Which host is looked at.
@@ -299,6 +299,13 @@ pub struct Capture {
     /// Look at a captured host: redacts it once more.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub host: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write a page for each command into this directory, which must exist.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

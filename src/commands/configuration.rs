@@ -22,7 +22,7 @@ pub(crate) struct Policy {
 impl Policy {
     /// That of the command line and, where the `running` machine is judged, of its configuration. What a
     /// site wants of this machine must not change unasked how another one is judged.
-    pub(super) fn of(
+    pub(crate) fn of(
         running: bool,
         selection: &cli::Selection,
         assume: &[String],
@@ -43,7 +43,7 @@ impl Policy {
 }
 
 /// The rules by which the running machine is judged, and those of more files.
-pub(super) fn rules(more: &[PathBuf]) -> Result<RuleSet, CommandError> {
+pub(crate) fn rules(more: &[PathBuf]) -> Result<RuleSet, CommandError> {
     rules_of(Some(&read(&Root::live()?)?), more)
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn read(root: &Root) -> Result<Loaded, ConfigError> {
 }
 
 /// The files of a machine's configuration in the order in which they count; without any, none.
-pub(super) fn files(root: &Root) -> Vec<ConfigFile> {
+pub(crate) fn files(root: &Root) -> Vec<ConfigFile> {
     let unread = |path: &str, why: String| ConfigFile { name: path.to_owned(), content: Err(why) };
     let mut files = Vec::new();
     match root.read(FILE, DEFAULT_CAP) {
@@ -97,7 +97,7 @@ pub(super) fn files(root: &Root) -> Vec<ConfigFile> {
 }
 
 /// Files that the user names, as if they were the configuration.
-pub(super) fn named(paths: &[PathBuf]) -> Vec<ConfigFile> {
+pub(crate) fn named(paths: &[PathBuf]) -> Vec<ConfigFile> {
     let file = |path: &PathBuf| ConfigFile {
         name: Path::display(path).to_string(),
         content: content(Root::named_file(path, DEFAULT_CAP)),

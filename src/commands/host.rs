@@ -29,7 +29,7 @@ pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opene
 }
 
 /// Understands `FACT=VALUE`, each checked against the catalogue.
-pub(super) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError> {
+pub(crate) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError> {
     let mut assumed = Assumptions::new();
     for text in texts {
         let usage = |what: String| CommandError::Usage(format!("--assume {text}: {what}"));
@@ -51,7 +51,7 @@ fn with_hint(error: &AssumptionError) -> String {
 }
 
 /// What a misspelt name probably means, as the end of a message.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     match names.map(|each| (strsim::osa_distance(name, each), each)).min() {
         Some((distance, each)) if distance <= name.len() / 3 => format!("; did you mean {each}?"),
         _ => String::new(),

@@ -14,6 +14,7 @@ mod header;
 mod history;
 pub(crate) mod host;
 pub(crate) mod judgement;
+mod man;
 mod output;
 mod pause;
 mod platform;
@@ -21,7 +22,7 @@ mod recover;
 mod repair;
 mod reset;
 mod rollback;
-mod rule_set;
+pub(crate) mod rule_set;
 mod rules;
 mod site;
 mod verification;
@@ -64,6 +65,8 @@ pub enum CommandError {
     Usage(String),
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+    #[error("cannot write the manual pages into {}", path.display())]
+    ManualPages { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     OutputFile(#[from] OutputError),
     #[error("cannot compare with {}", path.display())]
@@ -158,7 +161,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
             clap_complete::generate(shell, &mut Cli::command(), "ccgpu-node", out);
             Ok(())
         }),
-        Command::Man => output::write(|out| clap_mangen::Man::new(Cli::command()).render(out)),
+        Command::Man(arguments) => man::run(&arguments),
     };
     exit.map(ExitCode::from)
 }

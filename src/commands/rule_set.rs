@@ -18,7 +18,7 @@ struct SiteFile {
 }
 
 /// The built-in rules with those of the site and of `--rules`.
-pub(super) fn load(catalogue: &Catalogue, more: &[PathBuf]) -> Result<RuleSet, CommandError> {
+pub(crate) fn load(catalogue: &Catalogue, more: &[PathBuf]) -> Result<RuleSet, CommandError> {
     let mut files = site_files()?;
     for path in more {
         files.push(read(path)?);
@@ -27,18 +27,18 @@ pub(super) fn load(catalogue: &Catalogue, more: &[PathBuf]) -> Result<RuleSet, C
 }
 
 /// Rule files with what is wrong with them, each checked beside the built-in rules, as `check` uses it.
-pub(super) struct Linted {
+pub(crate) struct Linted {
     files: Vec<SiteFile>,
-    pub(super) loaded: Result<RuleSet, LoadError>,
+    pub(crate) loaded: Result<RuleSet, LoadError>,
 }
 
 impl Linted {
-    pub(super) fn files(&self) -> Vec<RuleFile<'_>> {
+    pub(crate) fn files(&self) -> Vec<RuleFile<'_>> {
         as_rule_files(&self.files)
     }
 }
 
-pub(super) fn lint(catalogue: &Catalogue, paths: &[PathBuf]) -> Result<Linted, CommandError> {
+pub(crate) fn lint(catalogue: &Catalogue, paths: &[PathBuf]) -> Result<Linted, CommandError> {
     let files: Vec<SiteFile> = paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
     let loaded = RuleSet::with_site(catalogue, &as_rule_files(&files));
     Ok(Linted { files, loaded })

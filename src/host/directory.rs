@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
+use super::mounts;
 use super::reading::{Cause, Reading};
 use super::root::{DirEntry, FileKind, RootError, Stat};
 
@@ -178,6 +179,20 @@ impl Directory {
             }
             (Err(errno), _) | (_, Err(errno)) => failure(errno),
         }
+    }
+
+    /// Whether the first process that this tree shows has this very directory as its `/`.
+    pub(super) fn is_that_of_the_first_process(&self) -> Reading<bool> {
+        let its = self.read("/proc/1/mountinfo", mounts::CAP);
+        let own = named_file(Path::new("/proc/self/mountinfo"), mounts::CAP);
+        its.and_then(|its| {
+            own.map(|own| {
+                let its = String::from_utf8_lossy(&its);
+                let own = String::from_utf8_lossy(&own);
+                let place = mounts::topped_by(&self.root).and_then(|id| mounts::with_id(&own, id));
+                place.is_some() && place == mounts::at_slash(&its)
+            })
+        })
     }
 
     pub(super) fn stat(&self, path: &str) -> Reading<Stat> {

@@ -7,6 +7,7 @@
 mod archive;
 mod clock;
 mod directory;
+mod mounts;
 pub mod pod_resources;
 pub(crate) mod process;
 mod reading;

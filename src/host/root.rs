@@ -136,6 +136,15 @@ impl Root {
         directory::named_file(path, cap)
     }
 
+    /// Whether the first process that shows in this root has it as its own `/`. Never of a captured host;
+    /// what is looked at for it is no part of a capture either.
+    pub fn is_that_of_the_first_process(&self) -> Reading<bool> {
+        match &self.inner {
+            Inner::Directory(directory) => directory.is_that_of_the_first_process(),
+            Inner::Archive(_) => Reading::Known(false),
+        }
+    }
+
     /// Whether this is the running machine, so that processes and programs can be asked.
     pub fn is_live(&self) -> bool {
         matches!(&self.inner, Inner::Directory(directory) if directory.is_live())

@@ -10,21 +10,59 @@ use crate::host::process::{End, Process, ProcessError, SEARCH_PATH, Said};
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
     path: OsString,
+    /// This process may do less than root may, and so may what it starts.
+    confined: bool,
 }
+
+/// What the service manager may take to start a unit, and to tell of its end.
+const MANAGER: Duration = Duration::from_secs(10);
 
 impl Programs {
     pub(super) fn of_this_host() -> Self {
-        Self { path: SEARCH_PATH.into() }
+        use rustix::thread::{CapabilitySet, capabilities};
+        let confined =
+            capabilities(None).is_ok_and(|sets| !sets.effective.contains(CapabilitySet::SYS_ADMIN));
+        Self { path: SEARCH_PATH.into(), confined }
     }
 
     #[cfg(test)]
     pub(super) fn first_in(directory: &std::path::Path) -> Self {
-        Self { path: format!("{}:{SEARCH_PATH}", directory.display()).into() }
+        let path = format!("{}:{SEARCH_PATH}", directory.display()).into();
+        Self { path, confined: false }
+    }
+
+    #[cfg(test)]
+    pub(super) fn confined(self) -> Self {
+        Self { confined: true, ..self }
     }
 
     /// A program by its name.
     pub(super) fn program(&self, name: &str, deadline: Duration) -> Process {
         Process::new(name, deadline).env("PATH", &self.path)
+    }
+
+    /// A program that needs `CAP_SYS_ADMIN`. In the unit of the fixer, which has not, the service manager
+    /// runs it as a unit of its own, which has these properties and goes when it ends.
+    pub(super) fn unconfined(
+        &self,
+        name: &str,
+        deadline: Duration,
+        properties: &[String],
+        environment: &[(&'static str, &str)],
+    ) -> Process {
+        if !self.confined {
+            let program = self.program(name, deadline);
+            return environment
+                .iter()
+                .fold(program, |program, (key, value)| program.env(key, value));
+        }
+        let properties = properties.iter().map(|property| format!("--property={property}"));
+        let environment = environment.iter().map(|(key, value)| format!("--setenv={key}={value}"));
+        self.program("systemd-run", deadline + MANAGER)
+            .args(["--quiet", "--wait", "--pipe", "--collect"])
+            .args(properties)
+            .args(environment)
+            .args(["--setenv=LC_ALL=C", "--", name])
     }
 }
 
@@ -58,4 +96,30 @@ pub(super) fn failed(name: &str, said: &Said) -> ActionError {
     // Some programs complain on their standard output.
     let words = if said.stderr.trim_ascii().is_empty() { &said.stdout } else { &said.stderr };
     ActionError::Failed { program: name.to_owned(), how, said: last_lines(words) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Stubs;
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn what_needs_more_than_a_confined_process_has_is_run_by_the_service_manager() {
+        let stubs = Stubs::new();
+        stubs.program("freezer", r#"echo "itself: $* $ROOM""#);
+        stubs.program("systemd-run", r#"echo "manager: $*"; exit 3"#);
+        let said = |programs: &Programs| {
+            let properties = ["RuntimeMaxSec=9".to_owned()];
+            let process =
+                programs.unconfined("freezer", DEADLINE, &properties, &[("ROOM", "/run/x")]);
+            let said = process.arg("/boot").run().unwrap();
+            (said.end, String::from_utf8(said.stdout).unwrap())
+        };
+        assert_eq!(said(&stubs.programs()), (End::Code(0), "itself: /boot /run/x\n".to_owned()));
+        let manager = "manager: --quiet --wait --pipe --collect --property=RuntimeMaxSec=9 \
+                       --setenv=ROOM=/run/x --setenv=LC_ALL=C -- freezer /boot\n";
+        assert_eq!(said(&stubs.programs().confined()), (End::Code(3), manager.to_owned()));
+    }
 }

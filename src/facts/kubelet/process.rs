@@ -107,24 +107,70 @@ fn look(root: &Root, pid: u32) -> Option<Search> {
         }
         arguments.remove(0);
     }
+    match is_of_root(root, pid) {
+        Reading::Known(true) => {}
+        Reading::Known(false) => {
+            let why = format!("process {pid} calls itself a kubelet and is not root's");
+            return unknown(Cause::NoAnswer(why), format!("{PROC}/{pid}/status"));
+        }
+        Reading::Absent => return None,
+        Reading::Unreadable(cause) => return unknown(cause, format!("{PROC}/{pid}/status")),
+    }
     let namespace = format!("{PROC}/{pid}/ns/mnt");
-    match (root.link(&namespace), root.link("/proc/self/ns/mnt")) {
-        (Reading::Known(its), Reading::Known(own)) if its == own => {}
-        (Reading::Known(_), Reading::Known(_)) => {
+    match sees_these_files(root, &namespace) {
+        Reading::Known(true) => {}
+        Reading::Known(false) => {
             let why = "the kubelet runs in another mount namespace";
             return unknown(Cause::NoAnswer(why.to_owned()), namespace);
         }
-        (Reading::Unreadable(cause), _) | (_, Reading::Unreadable(cause)) => {
-            return unknown(cause, namespace);
-        }
-        (Reading::Absent, _) => return None,
-        (_, Reading::Absent) => {
-            let why = "whether the kubelet runs in another mount namespace";
-            return unknown(Cause::NoAnswer(why.to_owned()), namespace);
-        }
+        Reading::Absent => return None,
+        Reading::Unreadable(cause) => return unknown(cause, namespace),
     }
     let directory = root.link(&format!("{PROC}/{pid}/cwd"));
     Some(Search::Running(Process { pid, arguments, directory }))
+}
+
+/// Whether a process is root's in every respect. The program of a kubelet is run to ask its version, and its
+/// flags name the files that count: nobody else may put a process of that name in its place.
+///
+/// Captures of old do not hold it, and trees that are put together by hand need not.
+fn is_of_root(root: &Root, pid: u32) -> Reading<bool> {
+    let status = root.read_text(&format!("{PROC}/{pid}/status"));
+    let users = status.map(|status| {
+        let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+        // Real, effective, saved, and that of the file system.
+        Some(users.split_ascii_whitespace().all(|user| user == "0"))
+    });
+    match users {
+        Reading::Known(Some(root)) => Reading::Known(root),
+        Reading::Known(None) => Reading::Unreadable(Cause::malformed(None, "no users")),
+        Reading::Absent | Reading::Unreadable(Cause::NotCaptured) if !root.is_live() => {
+            Reading::Known(true)
+        }
+        Reading::Absent => Reading::Absent,
+        Reading::Unreadable(cause) => Reading::Unreadable(cause),
+    }
+}
+
+/// Whether what a process reads is what is read here. `Absent` where the process is gone.
+///
+/// Either it has our own namespace, or ours is a sandbox around the host's files, and it has that of the host.
+fn sees_these_files(root: &Root, namespace: &str) -> Reading<bool> {
+    let its = match root.link(namespace) {
+        Reading::Known(its) => its,
+        Reading::Absent => return Reading::Absent,
+        Reading::Unreadable(cause) => return Reading::Unreadable(cause),
+    };
+    match root.link(&format!("{PROC}/self/ns/mnt")) {
+        Reading::Known(own) if own == its => return Reading::Known(true),
+        Reading::Unreadable(cause) => return Reading::Unreadable(cause),
+        Reading::Known(_) | Reading::Absent => {}
+    }
+    match (root.link(&format!("{PROC}/1/ns/mnt")), root.is_that_of_the_first_process()) {
+        (Reading::Known(first), Reading::Known(same)) => Reading::Known(same && first == its),
+        // What cannot be compared is not taken for the same.
+        _ => Reading::Known(false),
+    }
 }
 
 /// When a process started, in seconds since the epoch.

@@ -435,6 +435,31 @@ fn a_kubelet_that_cannot_be_looked_at_is_not_guessed() {
 }
 
 #[test]
+fn a_process_of_another_user_is_never_taken_for_the_kubelet() {
+    let host = || {
+        let host = Host::new()
+            .config("runtimeRequestTimeout: 15m\n")
+            .kubelet(&["--config=/var/lib/kubelet/config.yaml"]);
+        host.file("/proc/812/status", "Name:\tkubelet\nUid:\t0\t0\t0\t0\n")
+    };
+    assert_eq!(value(&host().facts(Some("1.34.0")), "kubelet.runtime-request-timeout"), "15m0s");
+    // Started from a set-user-id program, and plainly somebody else's.
+    for users in ["1000\t0\t0\t0", "1000\t1000\t1000\t1000", ""] {
+        let status = format!("Name:\tkubelet\nUid:\t{users}\n").replace("Uid:\t\n", "");
+        let facts = host().file("/proc/812/status", &status).facts(Some("1.34.0"));
+        assert_eq!(value(&facts, "kubelet.running"), "true");
+        assert_eq!(value(&facts, "kubelet.runtime-request-timeout"), "unreadable", "{users:?}");
+    }
+    // Beside the kubelet it counts for nothing.
+    let both = host()
+        .file("/proc/900/comm", "kubelet\n")
+        .file("/proc/900/cmdline", "kubelet\0--config=/tmp/mine\0")
+        .file("/proc/900/status", "Uid:\t1000\t1000\t1000\t1000\n")
+        .link("/proc/900/ns/mnt", NAMESPACE);
+    assert_eq!(value(&both.facts(Some("1.34.0")), "kubelet.runtime-request-timeout"), "15m0s");
+}
+
+#[test]
 fn the_package_of_an_image_tells_the_version() {
     let host = Host::new()
         .config("")

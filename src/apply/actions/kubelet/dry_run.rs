@@ -140,7 +140,9 @@ pub(super) fn dry_run_with(
     arguments.extend(candidate.config_dir.iter().map(|path| format!("--config-dir={path}")));
     arguments.extend(candidate.gates.iter().map(|gates| format!("--feature-gates={gates}")));
     // Its temporary files go where they are removed with the rest.
-    let process = programs.program("unshare", deadline).args(arguments).env("TMPDIR", &own);
+    let environment = [("TMPDIR", own.as_str())];
+    let limit = [format!("RuntimeMaxSec={}", deadline.as_secs().max(1))];
+    let process = programs.unconfined("unshare", deadline, &limit, &environment).args(arguments);
     match ended("unshare", &process) {
         Ok(Said { end, stdout, stderr }) => {
             let mut output = stdout;

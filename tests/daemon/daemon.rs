@@ -125,9 +125,7 @@ impl<'w> Daemon<'w> {
                 self.told.push(message.clone());
                 Some(message)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                None
-            }
+            Err(error) if is_nothing_yet(error.kind()) => None,
             Err(error) => panic!("{error}"),
         }
     }
@@ -180,6 +178,11 @@ impl Drop for Daemon<'_> {
             let _ = self.child.wait();
         }
     }
+}
+
+/// How a wait ends that brought nothing; a signal ends one early.
+pub(crate) fn is_nothing_yet(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// Lines of `NAME=value`, each known, all of visible ASCII.

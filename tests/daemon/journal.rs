@@ -1,11 +1,10 @@
 //! Stands in for journald: takes entries in its native protocol, and insists on every byte of it.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use crate::daemon::PATIENCE;
+use crate::daemon::{PATIENCE, is_nothing_yet};
 use crate::world::World;
 
 /// Fields by name. A name that is given twice is not allowed here, though journald allows it.
@@ -40,10 +39,10 @@ impl Journal {
                         panic!("{}", String::from_utf8_lossy(&bytes[..count]).escape_debug())
                     }));
                 }
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
-                    return None;
+                Err(error) if is_nothing_yet(error.kind()) => {
+                    if Instant::now() >= end {
+                        return None;
+                    }
                 }
                 Err(error) => panic!("{error}"),
             }

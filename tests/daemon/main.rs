@@ -8,12 +8,10 @@
 mod daemon;
 mod faults;
 #[path = "../repair/furnish.rs"]
-#[expect(dead_code, reason = "machines are made for other tests as well")]
 mod furnish;
 mod journal;
 mod logging;
 #[path = "../repair/menu.rs"]
-#[expect(dead_code, reason = "machines are made for other tests as well")]
 mod menu;
 mod service;
 #[path = "../repair/world.rs"]

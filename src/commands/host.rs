@@ -14,6 +14,13 @@ pub(super) struct Opened {
     pub(super) origin: HostOrigin,
 }
 
+impl Opened {
+    /// The same host, remembering what is looked at, so that it can be watched.
+    pub(super) fn tracing(self) -> Self {
+        Self { root: self.root.tracing(), ..self }
+    }
+}
+
 pub(super) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
     let (root, origin) = match (root, captured) {
         (Some(path), _) => {

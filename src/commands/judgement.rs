@@ -3,7 +3,7 @@
 use super::host::Opened;
 use super::{CommandError, header, platform};
 use crate::cli;
-use crate::facts::{Assumptions, Facts, Needs, gather};
+use crate::facts::{Assumptions, Facts, Needs, gather_again};
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, Platform, RuleSet, Stage, Tee, judge};
 
@@ -41,6 +41,20 @@ pub(super) fn judgement(
     assumed: Assumptions,
     more: fn(&Chosen) -> Needs,
 ) -> Result<Judgement, CommandError> {
+    let previous = Facts { assumed, ..Facts::default() };
+    judgement_again(opened, rules, wanted, previous, Needs::ALL, more)
+}
+
+/// The same for a host that was judged before, by the same rules: only what may have changed since is read
+/// again.
+pub(super) fn judgement_again(
+    opened: &Opened,
+    rules: &RuleSet,
+    wanted: &Wanted,
+    previous: Facts,
+    changed: Needs,
+    more: fn(&Chosen) -> Needs,
+) -> Result<Judgement, CommandError> {
     if let Some(stage) = wanted.stage
         && !rules.has_stage(stage)
     {
@@ -54,7 +68,7 @@ pub(super) fn judgement(
     let widest = Platform { stage: wanted.stage.unwrap_or(Stage::Workload), tee: wanted.tee };
     let possible = rules.choose(&wanted.filter, widest)?;
     let needs = possible.needs().and(more(&possible)).and(platform::NEEDS).and(header::NEEDS);
-    let facts = gather(&opened.root, &opened.run, needs, assumed);
+    let facts = gather_again(&opened.root, &opened.run, needs, previous, changed);
 
     let chosen = platform::choose(wanted, &facts);
     let judged = rules.choose(&wanted.filter, chosen.platform)?;

@@ -4,7 +4,7 @@ use super::host::Opened;
 use super::{CommandError, header, host, platform};
 use crate::cli;
 use crate::config::{Check, Loaded, Place};
-use crate::facts::{Assumptions, Facts, Needs, gather};
+use crate::facts::{Assumptions, Facts, Needs, gather_again};
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
@@ -77,6 +77,11 @@ impl Wanted {
         Ok(wanted)
     }
 
+    /// What to begin with where nothing was gathered before.
+    pub(crate) fn nothing_known(&self) -> Facts {
+        Facts { assumed: self.assumed.clone(), ..Facts::default() }
+    }
+
     /// Who leaves rules out, where the configuration has a part in it.
     fn left_out_by(&self) -> Option<String> {
         let SetBySite { only, skip, .. } = &self.site;
@@ -114,6 +119,20 @@ pub(crate) fn judgement(
     wanted: &Wanted,
     more: fn(&Chosen) -> Needs,
 ) -> Result<Judgement, CommandError> {
+    let previous = wanted.nothing_known();
+    judgement_again(opened, rules, wanted, previous, Needs::ALL, more)
+}
+
+/// The same for a host that was judged before, by the same rules: only what may have changed since is read
+/// again.
+pub(crate) fn judgement_again(
+    opened: &Opened,
+    rules: &RuleSet,
+    wanted: &Wanted,
+    previous: Facts,
+    changed: Needs,
+    more: fn(&Chosen) -> Needs,
+) -> Result<Judgement, CommandError> {
     if let Some(stage) = wanted.stage
         && !rules.has_stage(stage)
     {
@@ -127,7 +146,7 @@ pub(crate) fn judgement(
     let widest = Platform { stage: wanted.stage.unwrap_or(Stage::Workload), tee: wanted.tee };
     let possible = wanted.choose(rules, widest)?;
     let needs = possible.needs().and(more(&possible)).and(platform::NEEDS).and(header::NEEDS);
-    let facts = gather(&opened.root, &opened.run, needs, wanted.assumed.clone());
+    let facts = gather_again(&opened.root, &opened.run, needs, previous, changed);
 
     let chosen = platform::choose(wanted, &facts);
     let judged = wanted.choose(rules, chosen.platform)?;

@@ -20,7 +20,7 @@ const STUCK: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) enum Done {
     Checked(Box<Result<Checked, CommandError>>),
-    Published(Outcomes),
+    Published(Box<Checked>, Outcomes),
     Withdrawn(Outcomes),
     /// The outputs that a reload has switched off are gone.
     Configured(Outcomes),

@@ -1,9 +1,11 @@
 //! What can be typed; no behaviour.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::format::duration::GoDuration;
 use crate::{host, publish};
 
 /// Is this host fit to run NVIDIA confidential-container GPU workloads, and if not, why?
@@ -63,6 +65,8 @@ pub enum Command {
     Check(Check),
     /// Tell what the daemon last found, at once; 3 where that is stale or no daemon runs.
     Status(Status),
+    /// Judge again with every change until the host is ready.
+    Wait(Wait),
     /// Mend what can be mended: show the plan, ask, change, verify, and undo what does not work.
     ///
     /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
@@ -172,6 +176,42 @@ pub struct Check {
     /// Show also what passed, and lists at full length.
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ends with 0 once the host is ready, and with 4 at once where only a reboot makes it so, which waiting \
+does not bring. When the time is over it ends as check would then, and SIGINT or SIGTERM ends it with \
+128 and the signal's number. The report goes to standard output; how things go meanwhile goes to \
+standard error, on a terminal as one line, else as a line for each change.")]
+pub struct Wait {
+    /// Look at a machine's files below this directory, such as /host in a container.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
+    /// Vouch for a fact that cannot be read here, such as kubelet.version=1.34.2 (repeatable).
+    #[arg(long, value_name = "FACT=VALUE")]
+    pub assume: Vec<String>,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Give up after this time, such as 90s, 20m or 1h30m [default: never].
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+    #[arg(long, default_value = "human")]
+    pub format: CheckFormat,
+    /// Write the last report into this file, all at once, instead of to standard output.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Show also what passed, and lists at full length.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// A time to wait, in the grammar that the kubelet's settings have.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let duration = GoDuration::parse(text).map_err(|error| error.to_string())?;
+    u64::try_from(duration.0)
+        .map(Duration::from_nanos)
+        .map_err(|_| "it cannot be negative".to_owned())
 }
 
 /// How a judgement is written.

@@ -39,19 +39,37 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode
     if let (Some(then), Some(path)) = (&baseline, &arguments.baseline) {
         report.baseline = Some(compare(&report, then).map_err(|source| unfit(path, source))?);
     }
-    let verbose = arguments.verbose;
+    let form = Form { format: arguments.format, verbose: arguments.verbose, terminal };
+    deliver(&report, form, file, stopwatch)
+}
+
+/// How a report is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) format: CheckFormat,
+    pub(super) verbose: bool,
+    pub(super) terminal: Terminal,
+}
+
+/// Writes a report to a file or to standard output, and says what to exit with.
+pub(super) fn deliver(
+    report: &Report,
+    form: Form,
+    file: Option<OutputFile>,
+    stopwatch: Stopwatch,
+) -> Result<ExitCode, CommandError> {
+    let Form { format, verbose, terminal } = form;
     if let Some(file) = file {
         let mut bytes = Vec::new();
         // A file is no terminal, whatever standard output is.
         let look = Look { verbose, ..Look::default() };
-        render(&report, arguments.format, look, stopwatch, &mut bytes)
-            .map_err(CommandError::Output)?;
+        render(report, format, look, stopwatch, &mut bytes).map_err(CommandError::Output)?;
         file.write(&bytes)?;
     } else {
         let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose };
-        output::write(|out| render(&report, arguments.format, look, stopwatch, out))?;
+        output::write(|out| render(report, format, look, stopwatch, out))?;
     }
-    Ok(match arguments.format {
+    Ok(match format {
         CheckFormat::Npd => Npd::from(report.exit()).into(),
         _ => report.exit().into(),
     })

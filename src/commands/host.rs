@@ -8,10 +8,18 @@ use crate::host::{Root, Run};
 use crate::report::HostOrigin;
 
 /// A host that is open, and how its facts are to be taken.
+#[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) root: Root,
     pub(crate) run: Run,
     pub(crate) origin: HostOrigin,
+}
+
+impl Opened {
+    /// The same host, remembering what is looked at, so that it can be watched.
+    pub(crate) fn tracing(self) -> Self {
+        Self { root: self.root.tracing(), ..self }
+    }
 }
 
 pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {

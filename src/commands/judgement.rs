@@ -4,7 +4,7 @@ use super::host::Opened;
 use super::{CommandError, header, host, platform};
 use crate::cli;
 use crate::config::{Check, Loaded, Place};
-use crate::facts::{Assumptions, Facts, Needs, gather};
+use crate::facts::{Assumptions, Facts, Needs, gather_again};
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
@@ -18,28 +18,28 @@ pub(crate) struct Judgement {
 /// Which rules count, as what the host is judged, and what is vouched for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
-    pub(crate) filter: Filter,
+    pub(super) filter: Filter,
     /// What the host shows, where it is not given.
-    pub(crate) stage: Option<Stage>,
+    pub(super) stage: Option<Stage>,
     /// That of the CPU's vendor, where it is not given.
-    pub(crate) tee: Option<Tee>,
-    pub(crate) assumed: Assumptions,
-    pub(crate) site: SetBySite,
+    pub(super) tee: Option<Tee>,
+    pub(super) assumed: Assumptions,
+    pub(super) site: SetBySite,
 }
 
 /// What of it the configuration says, and where; `None` where the command line or nobody does.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SetBySite {
-    pub(crate) only: Option<Place>,
-    pub(crate) skip: Option<Place>,
-    pub(crate) stage: Option<Place>,
-    pub(crate) tee: Option<Place>,
-    pub(crate) assume: Option<Place>,
+pub(super) struct SetBySite {
+    pub(super) only: Option<Place>,
+    pub(super) skip: Option<Place>,
+    pub(super) stage: Option<Place>,
+    pub(super) tee: Option<Place>,
+    pub(super) assume: Option<Place>,
 }
 
 impl Wanted {
     /// What the command line says and, key by key, what the configuration says where it is silent.
-    pub(crate) fn of(
+    pub(super) fn of(
         site: Option<&Loaded>,
         selection: &cli::Selection,
         assume: &[String],
@@ -75,6 +75,11 @@ impl Wanted {
             wanted.site.assume = place("assume");
         }
         Ok(wanted)
+    }
+
+    /// What to begin with where nothing was gathered before.
+    pub(crate) fn nothing_known(&self) -> Facts {
+        Facts { assumed: self.assumed.clone(), ..Facts::default() }
     }
 
     /// Who leaves rules out, where the configuration has a part in it.
@@ -114,6 +119,20 @@ pub(crate) fn judgement(
     wanted: &Wanted,
     more: fn(&Chosen) -> Needs,
 ) -> Result<Judgement, CommandError> {
+    let previous = wanted.nothing_known();
+    judgement_again(opened, rules, wanted, previous, Needs::ALL, more)
+}
+
+/// The same for a host that was judged before, by the same rules: only what may have changed since is read
+/// again.
+pub(crate) fn judgement_again(
+    opened: &Opened,
+    rules: &RuleSet,
+    wanted: &Wanted,
+    previous: Facts,
+    changed: Needs,
+    more: fn(&Chosen) -> Needs,
+) -> Result<Judgement, CommandError> {
     if let Some(stage) = wanted.stage
         && !rules.has_stage(stage)
     {
@@ -127,7 +146,7 @@ pub(crate) fn judgement(
     let widest = Platform { stage: wanted.stage.unwrap_or(Stage::Workload), tee: wanted.tee };
     let possible = wanted.choose(rules, widest)?;
     let needs = possible.needs().and(more(&possible)).and(platform::NEEDS).and(header::NEEDS);
-    let facts = gather(&opened.root, &opened.run, needs, wanted.assumed.clone());
+    let facts = gather_again(&opened.root, &opened.run, needs, previous, changed);
 
     let chosen = platform::choose(wanted, &facts);
     let judged = wanted.choose(rules, chosen.platform)?;

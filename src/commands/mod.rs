@@ -27,6 +27,7 @@ mod rules;
 mod site;
 mod status;
 mod verification;
+mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +81,8 @@ pub enum CommandError {
     Lock(#[from] LockError),
     #[error("cannot take over the signals")]
     Signals(#[source] std::io::Error),
+    #[error("cannot wait for events")]
+    Runtime(#[source] std::io::Error),
     #[error("cannot tell which boot this is: {path}: {why}")]
     Boot { path: &'static str, why: String },
     #[error(transparent)]
@@ -147,6 +150,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         // It ends in the codes that its format asks for.
         Command::Check(arguments) => return check::run(&arguments, terminal),
         Command::Status(arguments) => return status::run(&arguments, terminal),
+        Command::Wait(arguments) => return wait::run(&arguments, terminal),
         Command::Fix(arguments) => fix::run(&arguments, terminal),
         Command::Rollback(arguments) => rollback::run(&arguments, terminal),
         Command::History(arguments) => history::run(&arguments, terminal),

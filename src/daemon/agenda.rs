@@ -18,11 +18,9 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    /// Notes sources that may read differently. Says whether they are the first since the last check.
-    pub(super) fn note(&mut self, needs: Needs) -> bool {
-        let first = self.is_empty();
+    /// Notes sources that may read differently.
+    pub(super) fn note(&mut self, needs: Needs) {
         self.pending = self.pending.and(needs);
-        first && !self.is_empty()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -36,8 +34,8 @@ impl Agenda {
 }
 
 /// How long after a check that took so long the next may begin.
-pub(super) fn rest(settle: Duration, took: Duration) -> Duration {
-    (took * REST).min(LONGEST_REST).max(settle)
+pub(super) fn rest(took: Duration) -> Duration {
+    (took * REST).min(LONGEST_REST)
 }
 
 #[cfg(test)]
@@ -47,21 +45,21 @@ mod tests {
     #[test]
     fn a_burst_is_one_entry_with_all_that_it_touched() {
         let mut agenda = Agenda::default();
-        assert!(agenda.note(Needs::KUBELET));
+        agenda.note(Needs::KUBELET);
         for _ in 0..100_000 {
-            assert!(!agenda.note(Needs::PCI));
+            agenda.note(Needs::PCI);
         }
         assert_eq!(agenda.take(), Needs::KUBELET.and(Needs::PCI));
         assert!(agenda.is_empty());
-        assert!(!agenda.note(Needs::NONE));
+        agenda.note(Needs::NONE);
+        assert!(agenda.is_empty());
     }
 
     #[test]
     fn a_rest_grows_with_the_check_within_bounds() {
         let millis = Duration::from_millis;
-        assert_eq!(rest(millis(30), millis(5)), millis(30));
-        assert_eq!(rest(millis(30), millis(100)), millis(400));
-        assert_eq!(rest(millis(30), millis(5000)), millis(2000));
-        assert_eq!(rest(millis(5000), millis(5000)), millis(5000));
+        assert_eq!(rest(millis(5)), millis(20));
+        assert_eq!(rest(millis(100)), millis(400));
+        assert_eq!(rest(millis(5000)), millis(2000));
     }
 }

@@ -1,15 +1,17 @@
-//! One check: the host opened, read and judged, with the clocks beside. It blocks, and may hang as long as
-//! a program of the host or a device does.
+//! One check: what changed of the host is read again and all is judged, with the clocks beside. It blocks,
+//! and may hang as long as a program of the host or a device does.
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::settings::Settings;
-use crate::commands::judgement::{Judgement, judgement};
-use crate::commands::{CommandError, host};
-use crate::facts::Needs;
-use crate::host::{Stopwatch, now, uptime};
+use crate::commands::CommandError;
+use crate::commands::host::{self, Opened};
+use crate::commands::judgement::{Judgement, judgement_again};
+use crate::facts::{Facts, Needs};
+use crate::host::{Run, Stopwatch, now, uptime};
 use crate::publish::Judged;
+use crate::remediate::State;
 
 /// How much longer than two rounds of the timer a verdict holds: a check may have to wait for a slow one.
 const SLACK: Duration = Duration::from_secs(60);
@@ -17,17 +19,50 @@ const SLACK: Duration = Duration::from_secs(60);
 /// A host as it was judged at one moment.
 #[derive(Debug)]
 pub(super) struct Checked {
+    pub(super) host: Opened,
     pub(super) judgement: Judgement,
     pub(super) judged: Judged,
+    /// What stands on its disk about mending.
+    pub(super) state: State,
 }
 
-pub(super) fn check(settings: &Settings, root: Option<&Path>) -> Result<Checked, CommandError> {
+/// What a check begins with.
+#[derive(Debug)]
+pub(super) struct Before {
+    host: Opened,
+    facts: Facts,
+}
+
+impl From<Checked> for Before {
+    fn from(Checked { host, judgement, .. }: Checked) -> Self {
+        // Answers of programs are kept for a capture, which this is not.
+        let run = Run::on(&host.root);
+        Self { host: Opened { run, ..host }, facts: judgement.facts }
+    }
+}
+
+/// Reads again what may have `changed` since the check before, or everything.
+pub(super) fn check(
+    settings: &Settings,
+    root: Option<&Path>,
+    before: Option<Before>,
+    changed: Needs,
+) -> Result<Checked, CommandError> {
     let stopwatch = Stopwatch::start();
-    let opened = host::open(root, None)?;
+    let policy = &settings.policy;
+    let (Before { host, facts }, changed) = match before {
+        Some(before) => (before, changed),
+        None => {
+            let host = host::open(root, None)?.tracing();
+            (Before { host, facts: policy.wanted.nothing_known() }, Needs::ALL)
+        }
+    };
     // The clocks of before the reading: what is read later is no older than they say.
     let (wall, uptime) = (now(), uptime());
-    let judgement = judgement(&opened, &settings.rules, &settings.wanted, |_| Needs::NONE)?;
+    let (rules, wanted) = (&policy.rules, &policy.wanted);
+    let judgement = judgement_again(&host, rules, wanted, facts, changed, |_| Needs::NONE)?;
+    let state = State::read(&host.root);
     let valid_for = settings.config.daemon.interval * 2 + SLACK;
     let judged = Judged { wall, uptime, took: stopwatch.elapsed(), valid_for };
-    Ok(Checked { judgement, judged })
+    Ok(Checked { host, judgement, judged, state })
 }

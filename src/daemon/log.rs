@@ -11,13 +11,13 @@ use tracing_subscriber::{Layer as _, filter::Targets};
 use super::environment;
 use super::transitions::{Changes, Transition};
 use super::words;
+use crate::remediate::Decision;
 use crate::report::{Report, Status, Verdict, visible};
 use crate::rules::Severity;
 
 /// By which the journal's readers find all changes of a verdict.
 const VERDICT_CHANGED: &str = "afdeabd608584f0081cca06fd8d63727";
 const IDENTIFIER: &str = "ccgpu-node";
-const MESSAGE_ID: &str = "message_id";
 
 /// Begins the log of this process.
 pub(super) fn start() {
@@ -32,11 +32,10 @@ pub(super) fn start() {
             )
         }
         None => {
-            // Whoever collects the lines adds the time. The id of a message is for the journal.
+            // Whoever collects the lines adds the time, and the message says what the fields do.
             let fields = format::debug_fn(|out, field, value| match field.name() {
                 "message" => write!(out, "{value:?}"),
-                MESSAGE_ID => Ok(()),
-                name => write!(out, "{name}={value:?}"),
+                _ => Ok(()),
             });
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(std::io::stderr)
@@ -137,6 +136,25 @@ pub(super) fn problem(what: &str, news: &super::problems::News) {
     match news {
         News::Began(why) => log!(Level::Error, problem = what, "{what}: {why}"),
         News::Ended(why) => log!(Level::Notice, problem = what, "{what}: works again (was: {why})"),
+    }
+}
+
+/// What is done about failures that could be mended, when that is another thing than before.
+pub(super) fn decision(decision: &Decision) {
+    match decision {
+        Decision::Nothing => log!(Level::Notice, "mending: nothing fails that may be mended here"),
+        Decision::Would { rules } => {
+            let rules = rules.join(" ");
+            log!(Level::Notice, rules, "mending: `fix` would mend {rules}");
+        }
+        Decision::Request { rules } => {
+            let rules = rules.join(" ");
+            log!(Level::Warning, rules, "mending: the fixer is asked to mend {rules}");
+        }
+        Decision::HeldBack { rules, why } => {
+            let rules = rules.join(" ");
+            log!(Level::Notice, rules, "mending: not yet for {rules}: {why}");
+        }
     }
 }
 

@@ -6,11 +6,14 @@
 //! the watchdog and `/metrics` are answered while a program of the host hangs.
 
 mod agenda;
+mod announcer;
+mod channels;
 mod check;
 mod environment;
 mod log;
-mod outputs;
+mod mending;
 mod problems;
+mod results;
 mod runtime_directory;
 mod serve;
 mod service_manager;

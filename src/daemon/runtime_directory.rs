@@ -10,10 +10,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::environment;
-
-/// Where it is without a service manager.
-const USUAL: &str = "/run/ccgpu-node";
-const LOCK: &str = "daemon.lock";
+use crate::publish::{LOCK, RUNTIME_DIRECTORY};
 
 /// Why there is no place to work in.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +29,11 @@ pub(super) struct RuntimeDirectory {
 }
 
 impl RuntimeDirectory {
-    /// The one of the service manager; else the usual one, made where it is missing.
+    /// The one of the service manager; else the usual one. It is made where it is missing.
     pub(super) fn take() -> Result<Self, RuntimeDirectoryError> {
         match environment::runtime_directory() {
             Some(path) => Self::take_at(path),
-            None => Self::take_at(PathBuf::from(USUAL)),
+            None => Self::take_at(PathBuf::from(RUNTIME_DIRECTORY)),
         }
     }
 

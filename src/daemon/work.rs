@@ -5,10 +5,12 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::check::Checked;
-use super::outputs::Outcomes;
 use super::settings::Settings;
 use crate::commands::CommandError;
 use crate::host::Stopwatch;
+
+/// How it went with each output, by its name; what is wrong is in words.
+pub(super) type Outcomes = Vec<(String, Result<(), String>)>;
 
 /// How long one piece of work may take before the daemon calls itself stuck. A kubelet that does not tell
 /// its version is given up after 5 s, so this is a device or a filesystem that does not answer.
@@ -18,8 +20,10 @@ const STUCK: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) enum Done {
     Checked(Box<Result<Checked, CommandError>>),
-    Published(Outcomes),
+    Published(Box<Checked>, Outcomes),
     Withdrawn(Outcomes),
+    /// The outputs that a reload has switched off are gone.
+    Configured(Outcomes),
     Reloaded(Box<Result<Settings, CommandError>>),
 }
 

@@ -67,6 +67,25 @@ impl Needs {
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// Whether the two sets share a source.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The set as bits, for those who only carry it.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The set of these bits; those that are no source are dropped.
+    pub const fn of_bits(bits: u32) -> Self {
+        Self(bits & Self::ALL.0)
+    }
 }
 
 /// Values that the user vouches for, by the fact's name. They count only where the
@@ -91,29 +110,83 @@ pub struct Facts {
 
 /// Reads what is needed, each file once.
 pub fn gather(root: &Root, run: &Run, needs: Needs, assumed: Assumptions) -> Facts {
-    let wanted = |source: Needs| needs.has(source);
-    let pci = [Needs::PCI, Needs::PCI_POWER, Needs::PCI_DETAIL, Needs::PCI_EVERY_DETAIL];
-    let pci = pci.into_iter().any(wanted);
-    let boot_config = wanted(Needs::BOOT_CONFIG);
+    gather_again(root, run, needs, Facts { assumed, ..Facts::default() }, Needs::ALL)
+}
+
+/// The same as [`gather`], for a host that was gathered before with the same needs: only sources that may
+/// read differently now, and those that build upon them, are read again.
+pub fn gather_again(
+    root: &Root,
+    run: &Run,
+    needs: Needs,
+    previous: Facts,
+    changed: Needs,
+) -> Facts {
+    let assumed = previous.assumed;
+    let again = Again { root, needs, changed };
+    let boot_config = needs.has(Needs::BOOT_CONFIG);
     // What the next boot will bring is told by comparing with this one, in the distribution's way.
-    let os = (wanted(Needs::OS) || boot_config).then(|| os::gather(root));
-    let cmdline = (wanted(Needs::CMDLINE) || boot_config).then(|| cmdline::gather(root));
+    let basis = |source: Needs| if boot_config { source.and(Needs::BOOT_CONFIG) } else { source };
+    let pci = Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::PCI_EVERY_DETAIL);
+    let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
+    let os = again.source(Needs::OS, basis(Needs::OS), previous.os, || os::gather(root));
+    let cmdline = again
+        .source(Needs::CMDLINE, basis(Needs::CMDLINE), previous.cmdline, || cmdline::gather(root));
+    let boot_config = match (&cmdline, &os) {
+        (Some(cmdline), Some(os)) => {
+            let inputs = Needs::BOOT_CONFIG.and(Needs::CMDLINE).and(Needs::OS);
+            let read = || boot_config::gather(root, &cmdline.line, os.is_debian_family());
+            again.source(inputs, Needs::BOOT_CONFIG, previous.boot_config, read)
+        }
+        _ => None,
+    };
     Facts {
-        cpu: wanted(Needs::CPU).then(|| cpu::gather(root)),
-        iommu: wanted(Needs::IOMMU).then(|| iommu::gather(root)),
-        pci: pci.then(|| pci::gather(root, needs)),
-        vfio: wanted(Needs::VFIO).then(|| vfio::gather(root)),
-        modules: wanted(Needs::MODULES).then(|| modules::gather(root)),
-        boot_config: match (&cmdline, &os) {
-            (Some(cmdline), Some(os)) if boot_config => {
-                Some(boot_config::gather(root, &cmdline.line, os.is_debian_family()))
-            }
-            _ => None,
-        },
-        kubelet: wanted(Needs::KUBELET).then(|| kubelet::gather(root, run, needs, &assumed)),
-        operator: wanted(Needs::OPERATOR).then(|| operator::gather(root)),
+        cpu: again.alone(Needs::CPU, previous.cpu, || cpu::gather(root)),
+        iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
+        pci: again.source(pci, pci, previous.pci, || pci::gather(root, needs)),
+        vfio: again.alone(Needs::VFIO, previous.vfio, || vfio::gather(root)),
+        modules: again.alone(Needs::MODULES, previous.modules, || modules::gather(root)),
+        kubelet: again.source(kubelet, Needs::KUBELET, previous.kubelet, || {
+            kubelet::gather(root, run, needs, &assumed)
+        }),
+        operator: again.alone(Needs::OPERATOR, previous.operator, || operator::gather(root)),
+        boot_config,
         os,
         cmdline,
         assumed,
+    }
+}
+
+/// What is wanted, and what of it may read differently than before.
+struct Again<'a> {
+    root: &'a Root,
+    needs: Needs,
+    changed: Needs,
+}
+
+impl Again<'_> {
+    /// A source that nothing but its own files decides.
+    fn alone<T>(&self, source: Needs, before: Option<T>, read: impl FnOnce() -> T) -> Option<T> {
+        self.source(source, source, before, read)
+    }
+
+    /// A source that is read where one of `wanted` is needed, and again where one of `inputs` changed.
+    fn source<T>(
+        &self,
+        inputs: Needs,
+        wanted: Needs,
+        before: Option<T>,
+        read: impl FnOnce() -> T,
+    ) -> Option<T> {
+        if !self.needs.meets(wanted) {
+            return None;
+        }
+        match before {
+            Some(before) if !self.changed.meets(inputs) => Some(before),
+            _ => {
+                self.root.ask_for(inputs.bits() & wanted.bits());
+                Some(read())
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag};
 use super::mounts;
 use super::reading::{Cause, Reading};
 use super::root::{DirEntry, FileKind, RootError, Stat};
+use super::steps::{Handle, Identity, Step};
 
 /// How much is asked for at first; most files of sysfs and proc fit.
 const CHUNK: usize = 4096;
@@ -46,6 +47,31 @@ impl Directory {
 
     pub(super) fn is_live(&self) -> bool {
         self.live
+    }
+
+    /// The same root for somebody else to walk in.
+    pub(super) fn try_clone(&self) -> std::io::Result<Self> {
+        Ok(Self { root: self.root.try_clone()?, live: self.live, scratch: RefCell::default() })
+    }
+
+    /// What stands at a path, its last name not followed.
+    pub(super) fn step(&self, path: &str) -> Step {
+        let looked = self
+            .open_path(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)
+            .and_then(|file| nix::sys::stat::fstat(&file).map(|stat| (file, stat)));
+        let (file, stat) = match looked {
+            Ok(looked) => looked,
+            Err(Errno::ENOENT) => return Step::Absent,
+            Err(errno) => return Step::Closed(errno),
+        };
+        match file_kind(&stat) {
+            FileKind::Directory => Step::Directory(Handle::new(file)),
+            FileKind::Symlink => match nix::fcntl::readlinkat(file.as_fd(), "") {
+                Ok(target) => Step::Link(target.to_string_lossy().into_owned()),
+                Err(errno) => Step::Closed(errno),
+            },
+            _ => Step::Other(Identity(stat.st_dev, stat.st_ino)),
+        }
     }
 
     fn open_path(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {

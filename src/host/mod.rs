@@ -14,7 +14,9 @@ mod reading;
 mod recorder;
 mod root;
 mod run;
+pub mod steps;
 mod terminal;
+pub mod trace;
 
 pub use archive::{Archive, ArchiveError, Entry, Node};
 pub use clock::{Stopwatch, now, uptime};

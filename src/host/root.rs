@@ -4,13 +4,15 @@
 //! A read never blocks (a FIFO is refused by name), never exceeds its cap, and never changes an access
 //! time where that can be avoided. This module reads; it does not interpret.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 use super::archive::{Archive, ArchiveError};
 use super::directory::{self, Directory};
 use super::reading::{Cause, Reading};
 use super::recorder::Recorder;
+use super::steps::Steps;
+use super::trace::{Aspect, Trace};
 
 /// Bytes that a file may have unless its reader asks for more.
 pub const DEFAULT_CAP: u64 = 1 << 20;
@@ -83,6 +85,10 @@ pub struct Root {
     inner: Inner,
     /// Keeps all that is read, for `capture`.
     recorder: Option<RefCell<Recorder>>,
+    /// Keeps which paths were looked at, for whoever watches them.
+    trace: Option<RefCell<Trace>>,
+    /// On whose behalf it is looked.
+    asker: Cell<u32>,
 }
 
 #[derive(Debug)]
@@ -115,7 +121,7 @@ impl Root {
     }
 
     fn of(inner: Inner) -> Self {
-        Self { inner, recorder: None }
+        Self { inner, recorder: None, trace: None, asker: Cell::new(0) }
     }
 
     /// The same root, keeping all that is read from now on; [`Root::recorded`] gives it out.
@@ -128,6 +134,48 @@ impl Root {
     /// What was read since [`Root::recording`].
     pub fn recorded(self) -> Archive {
         self.recorder.map(|recorder| recorder.into_inner().into_archive()).unwrap_or_default()
+    }
+
+    /// The same root, remembering from now on which paths are looked at; [`Root::trace`] tells them.
+    #[must_use]
+    pub fn tracing(mut self) -> Self {
+        self.trace = Some(RefCell::default());
+        self
+    }
+
+    /// From now on it is looked on behalf of this asker, a bit of its own choice. What was looked at for
+    /// it before is forgotten, so that the trace is always that of each asker's last time.
+    pub fn ask_for(&self, asker: u32) {
+        self.asker.set(asker);
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().forget(asker);
+        }
+    }
+
+    /// The paths that were looked at since [`Root::tracing`].
+    pub fn trace(&self) -> Trace {
+        self.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Notes that a fact depends on a path that is looked at in another way, as a program that is run.
+    pub fn depends_on(&self, path: &str) {
+        self.note(path, Aspect::Contents);
+    }
+
+    /// This root, to be walked one name at a time; `None` for a captured host, which never changes.
+    pub fn steps(&self) -> Option<std::io::Result<Steps>> {
+        match &self.inner {
+            Inner::Directory(directory) => {
+                Some(directory.try_clone().map(|directory| Steps { directory }))
+            }
+            Inner::Archive(_) => None,
+        }
+    }
+
+    fn note(&self, path: &str, aspect: Aspect) {
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().add(path, self.asker.get(), aspect);
+        }
     }
 
     /// A file of the machine that this program runs on, which the user named on the command line; not a
@@ -160,6 +208,7 @@ impl Root {
 
     /// The bytes of a regular file, at most `cap` of them; a longer file is `TooLarge`.
     pub fn read(&self, path: &str, cap: u64) -> Reading<Vec<u8>> {
+        self.note(path, Aspect::Contents);
         let reading = match &self.inner {
             Inner::Directory(directory) => directory.read(path, cap),
             Inner::Archive(archive) => archive.read(path, cap),
@@ -170,6 +219,7 @@ impl Root {
 
     /// What `look` makes of such a file's bytes, without a copy of them.
     pub fn read_with<T>(&self, path: &str, cap: u64, look: impl FnOnce(&[u8]) -> T) -> Reading<T> {
+        self.note(path, Aspect::Contents);
         match (&self.inner, &self.recorder) {
             (Inner::Directory(directory), None) => directory.read_with(path, cap, look),
             _ => self.read(path, cap).map(|bytes| look(&bytes)),
@@ -194,6 +244,7 @@ impl Root {
 
     /// At most `length` bytes from `offset`; fewer where the file ends or this user may see no more.
     pub fn read_at(&self, path: &str, offset: u64, length: usize) -> Reading<Vec<u8>> {
+        self.note(path, Aspect::Contents);
         let reading = match &self.inner {
             Inner::Directory(directory) => directory.read_at(path, offset, length),
             Inner::Archive(archive) => archive.read_at(path, offset, length),
@@ -204,6 +255,7 @@ impl Root {
 
     /// The names in a directory, in bytewise order, without `.` and `..`.
     pub fn list(&self, path: &str) -> Reading<Vec<DirEntry>> {
+        self.note(path, Aspect::Names);
         let reading = match &self.inner {
             Inner::Directory(directory) => directory.list(path),
             Inner::Archive(archive) => archive.list(path),
@@ -214,6 +266,7 @@ impl Root {
 
     /// Where a symbolic link points, as it is written; `NotAFile` for anything that is no link.
     pub fn link(&self, path: &str) -> Reading<String> {
+        self.note(path, Aspect::State);
         let reading = self.link_unrecorded(path);
         if self.recorder.is_some() {
             // The walk to the parent keeps the links on the way, this keeps the last one.
@@ -240,6 +293,7 @@ impl Root {
 
     /// The path inside the root that this path names after all links are followed.
     pub fn resolve(&self, path: &str) -> Reading<String> {
+        self.note(path, Aspect::State);
         let reading = match &self.inner {
             Inner::Directory(directory) => directory.resolve(path),
             Inner::Archive(archive) => archive.resolve(path),
@@ -250,6 +304,7 @@ impl Root {
 
     /// Kind, mode and times of what the path names, links followed.
     pub fn stat(&self, path: &str) -> Reading<Stat> {
+        self.note(path, Aspect::State);
         let reading = self.stat_unrecorded(path);
         self.record(path, |recorder, real| recorder.stat(real, &reading));
         reading

@@ -36,6 +36,14 @@ impl Terminal {
         Self { colour, width }
     }
 
+    /// Columns of the terminal that standard error is; `None` where it is none.
+    pub fn width_of_stderr() -> Option<usize> {
+        let stderr = std::io::stderr();
+        let is_one = stderr.is_terminal();
+        let width = || terminal_size::terminal_size_of(&stderr).map_or(PAGE, |(width, _)| width.0);
+        is_one.then(width).map(usize::from)
+    }
+
     /// Asks a question that is answered with yes or no; anything but yes is no. `None` where nobody sits
     /// at a terminal to answer.
     pub fn confirms(question: &str) -> Option<bool> {

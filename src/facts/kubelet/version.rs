@@ -46,6 +46,7 @@ fn ask(root: &Root, run: &Run, program: &Reading<String>) -> Told<Version> {
         }
     };
     let source = Source::file(path.as_str());
+    root.depends_on(&path);
     match run.ask(&Program::KubeletVersion { binary: path }) {
         Reading::Known(output) => match version_in(&output.stdout) {
             Some(version) if output.code == Some(0) => Told::known(version, source),

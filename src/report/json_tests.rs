@@ -155,7 +155,7 @@ fn committed(name: &str, schema: &Json) -> (std::path::PathBuf, String) {
     (path, serde_json::to_string_pretty(schema).unwrap() + "\n")
 }
 
-fn schemas() -> [(std::path::PathBuf, String); 4] {
+fn schemas() -> [(std::path::PathBuf, String); 5] {
     [
         committed("config-v1.json", &crate::config::schema()),
         committed("fix-v1.json", &crate::report::plan_json::schema()),

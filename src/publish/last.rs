@@ -116,7 +116,12 @@ impl Daemon {
     /// Asks the lock, which goes with the process that holds it, however that ends. It is had for a
     /// moment where nobody holds it; whoever starts then has to try more than once.
     fn at(directory: &Path) -> Self {
-        let unknown = |errno: Errno| Self::Unknown(std::io::Error::from(errno).to_string());
+        let unknown = |errno: Errno| match errno {
+            Errno::ACCESS | Errno::PERM => {
+                Self::Unknown("permission denied; run it again as root".to_owned())
+            }
+            errno => Self::Unknown(std::io::Error::from(errno).to_string()),
+        };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let path = directory.join(LOCK);
         let file = match retry_on_intr(|| rustix::fs::open(&path, flags, Mode::empty())) {

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -77,8 +78,13 @@ impl Served {
         if self.task.as_ref().is_some_and(|task| !task.is_finished()) {
             return Ok(());
         }
+        let failed = |error| PublishError::Listen {
+            address: self.address,
+            source: std::io::Error::other(error),
+        };
+        let runtime = Handle::try_current().map_err(failed)?;
         let listener = listen(self.address)?;
-        self.task = Some(tokio::spawn(serve(listener, Arc::clone(&self.shown))));
+        self.task = Some(runtime.spawn(serve(listener, Arc::clone(&self.shown))));
         Ok(())
     }
 }

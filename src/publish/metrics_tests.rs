@@ -97,7 +97,7 @@ fn a_text_whose_time_is_over_is_not_served() {
 #[test]
 fn garbage_ends_its_own_connection_only() {
     let server = Server::start("m 1\n", FOREVER);
-    let long = [b"GET /".as_slice(), &[b'a'; 100_000], b" HTTP/1.1\r\n\r\n"].concat();
+    let long = [b"GET /".as_slice(), &vec![b'a'; 100_000], b" HTTP/1.1\r\n\r\n"].concat();
     let many = [b"GET / HTTP/1.1\r\n".as_slice(), &b"a: b\r\n".repeat(5_000), b"\r\n"].concat();
     for garbage in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice(),

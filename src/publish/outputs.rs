@@ -129,13 +129,23 @@ impl Outputs {
         outcomes
     }
 
-    /// Removes all that was written, and ends the listener: what was said holds no longer, and nobody
-    /// is left to say something else. Not before a restart: labels that go and come back make others
-    /// tear down what they built on them, and what is not renewed ends by itself.
+    /// Removes all that was written, and ends the listener: what was said of this host holds no longer.
     pub fn withdraw(&mut self) -> Outcomes {
+        self.end(|_| true)
+    }
+
+    /// Ends as a service that is likely to come back, as at every upgrade: the labels are left to end by
+    /// themselves. If they went and came back, the GPU Operator would take down what it built on them,
+    /// and the GPUs of a whole fleet would be gone for minutes.
+    pub fn stop(&mut self) -> Outcomes {
+        self.end(|output| output != Output::Features)
+    }
+
+    fn end(&mut self, removed: impl Fn(Output) -> bool) -> Outcomes {
         self.metrics = None;
         let report = std::iter::once((Output::Report, &self.report));
-        report.chain(self.files.each()).map(|(output, file)| (output, file.remove())).collect()
+        let all = report.chain(self.files.each()).filter(|(output, _)| removed(*output));
+        all.map(|(output, file)| (output, file.remove())).collect()
     }
 
     fn put_report(&self, snapshot: &Snapshot<'_>) -> Result<(), PublishError> {

@@ -73,6 +73,18 @@ fn all_outputs_are_written_and_all_are_withdrawn() {
     assert!(places.files().is_empty());
 }
 
+/// A restart is a stop and a start, and must not look like a host that ceased to be fit.
+#[test]
+fn a_stop_leaves_the_labels_to_end_by_themselves() {
+    let places = Places::new(&["run", "nfd", "textfile"]);
+    let mut outputs = Outputs::new(&places.config(), &places.path("run"), author());
+    with_snapshot(&sample(), |snapshot| outputs.publish(&snapshot));
+    assert_eq!(good(&outputs.stop()), [Output::Report, Output::Textfile]);
+    assert_eq!(places.files(), ["nfd/ccgpu-node"]);
+    let text = fs::read_to_string(places.path("nfd/ccgpu-node")).unwrap();
+    assert!(text.starts_with("# +expiry-time="), "{text}");
+}
+
 #[test]
 fn an_output_that_fails_stops_no_other_and_is_tried_again() {
     let places = Places::new(&["run", "textfile"]);

@@ -167,7 +167,7 @@ impl Stored {
             not_judged: body.left_out.saturating_add(body.disabled.len()),
             rules: body.rules.into_iter().map(StoredRule::of).collect::<Result<_, _>>()?,
             judged: StoredJudged::of(judged)?,
-            remediation: body.remediation.map(StoredRemediation::of).transpose()?,
+            remediation: body.remediation.as_ref().map(StoredRemediation::of).transpose()?,
         };
         if stored.verdict == Verdict::Ready && !stored.all_required_pass() {
             let what = "it says ready, and a required rule did not pass".to_owned();
@@ -223,7 +223,7 @@ impl StoredJudged {
 }
 
 impl StoredRemediation {
-    fn of(remediation: Remediation) -> Result<Self, StoredError> {
+    fn of(remediation: &Remediation) -> Result<Self, StoredError> {
         Ok(Self {
             mode: word(&remediation.mode)?,
             paused: remediation.paused,

@@ -1,6 +1,7 @@
 //! What lies in `deploy/`, held against the programs that it is for and against what this program writes.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -95,7 +96,7 @@ fn every_query_of_the_dashboard_is_one() {
             let query = query.replace("$instance", "a|b").replace("$__rate_interval", "5m");
             assert!(!query.contains('$'), "{query}");
             let quoted = serde_json::to_string(&query).unwrap();
-            rules += &format!("      - record: query:{count}\n        expr: {quoted}\n");
+            let _ = writeln!(rules, "      - record: query:{count}\n        expr: {quoted}");
             count += 1;
         }
     }

@@ -333,3 +333,62 @@ fn check_for_npd_answers_from_the_daemon_only_where_that_is_what_was_asked() {
         itself(check_beside_daemon(&changed, true, &[]), pointer);
     }
 }
+
+/// The part that needs a disk of its own: `$CCGPU_DISK` is a small filesystem that may be filled.
+#[test]
+#[ignore = "run by the test below, on a filesystem that is small"]
+fn on_a_small_disk() {
+    let disk = PathBuf::from(std::env::var_os("CCGPU_DISK").unwrap());
+    let machine = Machine::new();
+    let (facts, report) = judged(READY, OPERATOR_SNP);
+    let textfile = Some(Textfile { directory: disk.clone() });
+    let mut outputs = machine.outputs(None);
+    outputs.configure(&Publish { nfd: None, textfile, metrics: None });
+    let mut textfile = || {
+        let outcomes = publish(&mut outputs, &facts, &report, uptime());
+        let [(Output::Report, Ok(())), (Output::Textfile, textfile)] = &outcomes[..] else {
+            panic!("{outcomes:?}")
+        };
+        textfile.as_ref().map_err(ToString::to_string).copied()
+    };
+    let names = || fs::read_dir(&disk).unwrap().count();
+    textfile().unwrap();
+    let text = fs::read_to_string(disk.join("ccgpu-node.prom")).unwrap();
+    let mut filler = fs::File::create(disk.join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[0; 512]).is_ok() {}
+    let why = textfile().unwrap_err();
+    assert!(why.contains("ccgpu-node.prom"), "{why}");
+    assert_eq!(fs::read_to_string(disk.join("ccgpu-node.prom")).unwrap(), text);
+    assert_eq!(names(), 2, "the half file was left");
+    drop(filler);
+    fs::remove_file(disk.join("filler")).unwrap();
+    textfile().unwrap();
+    let remount = |mode: &str| {
+        let option = format!("remount,{mode}");
+        let status = Command::new("mount").args(["-o", &option]).arg(&disk).status().unwrap();
+        assert!(status.success());
+    };
+    remount("ro");
+    textfile().unwrap_err();
+    remount("rw");
+    textfile().unwrap();
+    assert_eq!(names(), 1);
+}
+
+#[test]
+fn a_disk_that_is_full_or_read_only_leaves_the_old_file_whole_and_stops_no_other_output() {
+    let disk = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs -o size=64k none \"$CCGPU_DISK\" || exit 99; exec \"$0\" \"$@\"";
+    let output = Command::new("unshare")
+        .args(["-rm", "sh", "-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "published::on_a_small_disk", "--ignored"])
+        .env("CCGPU_DISK", disk.path())
+        .output();
+    let Ok(output) = output else { return println!("left out: no unshare") };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(99) || output.stderr.starts_with(b"unshare") {
+        return println!("left out: no filesystem of its own");
+    }
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}

@@ -87,7 +87,7 @@ pub(crate) fn files(root: &Root) -> Vec<ConfigFile> {
             return files;
         }
     };
-    let is_drop_in = |name: &str| name.ends_with(".toml") && !name.starts_with('.');
+    let is_drop_in = |name: &str| name.as_bytes().ends_with(b".toml") && !name.starts_with('.');
     for name in names.iter().map(|entry| &entry.name).filter(|name| is_drop_in(name)) {
         let path = format!("{DROP_INS}/{name}");
         let content = match root.read(&path, DEFAULT_CAP) {

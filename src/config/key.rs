@@ -75,8 +75,8 @@ fn words<T: Word>() -> Vec<&'static str> {
     T::ALL.iter().map(|each| each.word()).collect()
 }
 
-const fn text(text: &'static str) -> Option<Setting> {
-    Some(Setting::Text(Cow::Borrowed(text)))
+const fn text(text: &'static str) -> Setting {
+    Setting::Text(Cow::Borrowed(text))
 }
 
 const NO_NAMES: Option<Setting> = Some(Setting::List(Vec::new()));
@@ -199,7 +199,7 @@ pub(super) static NFD_DIRECTORY: Key = Key {
     name: "directory",
     doc: "Where nfd-worker looks for feature files.",
     kind: Kind::Directory,
-    default: text("/etc/kubernetes/node-feature-discovery/features.d"),
+    default: Some(text("/etc/kubernetes/node-feature-discovery/features.d")),
 };
 
 pub(super) static NFD_WORKLOAD_CONFIG: Key = Key {
@@ -224,7 +224,7 @@ pub(super) static TEXTFILE_DIRECTORY: Key = Key {
     name: "directory",
     doc: "What node_exporter is given as --collector.textfile.directory.",
     kind: Kind::Directory,
-    default: text("/var/lib/prometheus/node-exporter"),
+    default: Some(text("/var/lib/prometheus/node-exporter")),
 };
 
 pub(super) static METRICS: Key = Key {
@@ -249,7 +249,7 @@ pub(super) static MODE: Key = Key {
     doc: "What is done about a failure that can be mended: off is nothing, plan tells what would be done, \
           auto starts the fixer.",
     kind: Kind::Word(words::<Mode>),
-    default: text("off"),
+    default: Some(text("off")),
 };
 
 pub(super) static MENDABLE: Key = Key {

@@ -110,8 +110,11 @@ fn a_host_that_becomes_ready_ends_the_wait() {
 
 #[test]
 fn a_wait_whose_time_is_over_ends_as_check_would() {
-    for (name, code) in [("no-iommufd", 1), ("unidentified-function", 3), ("h200x8-snp", 0)] {
+    for (name, without, code) in
+        [("no-iommufd", "nothing", 1), ("h200x8-snp", "dev", 3), ("h200x8-snp", "nothing", 0)]
+    {
         let Some(host) = host(name) else { return };
+        let _ = std::fs::remove_dir_all(host.path().join(without));
         let root = host.path().display().to_string();
         let arguments = ["--root", &root, "--assume", ASSUMED];
         let checked = run(&[&["check"], &arguments[..]].concat());

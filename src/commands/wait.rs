@@ -31,7 +31,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// What ended the wait.
 enum End {
     /// With the last word about the host.
-    Told(Report),
+    Told(Box<Report>),
     Signal(u8),
 }
 
@@ -84,7 +84,7 @@ impl Waiter {
         loop {
             watch.follow(&self.opened.root, &judged.facts);
             if matches!(judged.report.verdict, Verdict::Ready | Verdict::RebootRequired) {
-                return Ok(End::Told(judged.report));
+                return Ok(End::Told(Box::new(judged.report)));
             }
             progress.show(&judged.report, watch.gaps());
             let net = sleep(NET);
@@ -94,7 +94,7 @@ impl Waiter {
                     biased;
                     _ = interrupted.recv() => return Ok(End::Signal(2)),
                     _ = terminated.recv() => return Ok(End::Signal(15)),
-                    () = at(give_up) => return Ok(End::Told(judged.report)),
+                    () = at(give_up) => return Ok(End::Told(Box::new(judged.report))),
                     changed = watch.changed() => break changed,
                     () = &mut net => break Needs::ALL,
                     _ = ticks.tick(), if progress.is_on_terminal() => progress.tick(),

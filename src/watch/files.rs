@@ -29,12 +29,16 @@ const MAX_LINKS: u32 = 40;
 /// Bytes of events that are taken before anything else gets its turn.
 const EVENTS: usize = 16 << 10;
 
+type Ends = BTreeMap<Box<str>, Identity>;
+
 #[derive(Debug)]
 pub(super) struct Files {
     inotify: AsyncFd<OwnedFd>,
     table: Table,
-    /// Which file stood at the end of each path.
-    ends: BTreeMap<Box<str>, Identity>,
+    /// Which file stood at the end of each path when it was followed last,
+    ends: Ends,
+    /// and the time before. A mount that is told now may have come between a reading and its following.
+    ends_before: Ends,
     gap: Option<Gap>,
 }
 
@@ -44,7 +48,8 @@ impl Files {
         Ok(Self {
             inotify: register(inotify, Interest::READABLE)?,
             table: Table::default(),
-            ends: BTreeMap::new(),
+            ends: Ends::new(),
+            ends_before: Ends::new(),
             gap: None,
         })
     }
@@ -102,7 +107,7 @@ impl Files {
             steps,
             inotify: self.inotify.get_ref(),
             table: Table::default(),
-            ends: BTreeMap::new(),
+            ends: Ends::new(),
             seen: BTreeMap::new(),
             with_contents: trace_contents(trace),
             unwatched: BTreeMap::new(),
@@ -110,7 +115,8 @@ impl Files {
         let mut new = 0;
         for (path, look) in trace.looks() {
             walk.path(path, look);
-            if remounted && walk.ends.get(path) != self.ends.get(path) {
+            let end = walk.ends.get(path);
+            if remounted && (end != self.ends.get(path) || end != self.ends_before.get(path)) {
                 new |= look.all;
             }
         }
@@ -121,7 +127,8 @@ impl Files {
             let _ = inotify::remove_watch(self.inotify.get_ref(), descriptor);
         }
         self.table = table;
-        self.ends = ends;
+        let before = std::mem::replace(&mut self.ends, ends);
+        self.ends_before = if remounted { self.ends.clone() } else { before };
         self.gap = Gap::of(&unwatched);
         new
     }
@@ -138,7 +145,7 @@ struct Walk<'a> {
     steps: &'a Steps,
     inotify: &'a OwnedFd,
     table: Table,
-    ends: BTreeMap<Box<str>, Identity>,
+    ends: Ends,
     /// What stands at each path without links that was come by, each looked at once.
     seen: BTreeMap<Box<str>, Seen>,
     with_contents: BTreeSet<Box<str>>,

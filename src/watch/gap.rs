@@ -14,7 +14,7 @@ pub enum Gap {
     #[error("files are not watched")]
     Files(#[source] io::Error),
     /// Some directories; the first of them by its path inside the root.
-    #[error("{path}{} cannot be watched", and_more(.more))]
+    #[error("{path}{} cannot be watched", and_more(*.more))]
     Directories { path: Box<str>, more: usize, source: io::Error },
     #[error("mounts are not watched")]
     Mounts(#[source] io::Error),
@@ -44,7 +44,7 @@ impl Gap {
     }
 }
 
-fn and_more(more: &usize) -> String {
+fn and_more(more: usize) -> String {
     match more {
         0 => String::new(),
         1 => " and 1 more directory".to_owned(),

@@ -218,7 +218,6 @@ impl Watch {
 
     fn follow_files(&mut self) {
         let Some((steps, trace)) = &self.followed else { return };
-        // What is mounted while files are read is looked at here: a mount that comes later is told later.
         let remounted = std::mem::take(&mut self.remounted);
         let Ok(files) = &mut self.channels.files else { return };
         let new = files.follow(steps, trace, remounted);

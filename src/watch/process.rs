@@ -34,7 +34,7 @@ impl Process {
     pub(super) async fn ended(&self) {
         if self.descriptor.readable().await.is_err() {
             // The runtime ends; so does the wait.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

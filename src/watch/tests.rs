@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ONE: Needs = Needs::KUBELET;
 const TWO: Needs = Needs::OS;
 
+/// What it is called, and what it does to the files below a directory.
+type Change = (&'static str, fn(&Path));
+
 /// A host of a few files, gathered by a function and watched.
 struct Scene<G> {
     directory: TempDir,
@@ -114,18 +117,17 @@ fn whatever_an_editor_does_to_a_file_wakes_its_reader_alone() {
             read(root, TWO, &["/etc/two/file"]);
         })
         .await;
-        let changes: [(&str, fn(&Path)); 7] = [
+        let changes: [Change; 7] = [
             ("written anew", |top| write(top.join("etc/one/file"), "11")),
             ("replaced", |top| {
                 write(top.join("etc/one/new"), "12");
                 fs::rename(top.join("etc/one/new"), top.join("etc/one/file")).unwrap();
             }),
             ("truncated", |top| {
-                let file = fs::File::options().write(true).open(top.join("etc/one/file")).unwrap();
-                file.set_len(0).unwrap();
+                nix::unistd::truncate(&top.join("etc/one/file"), 0).unwrap();
             }),
             ("made unreadable", |top| {
-                let mode = fs::Permissions::from_mode(0);
+                let mode = fs::Permissions::from_mode(0o000);
                 fs::set_permissions(top.join("etc/one/file"), mode).unwrap();
             }),
             ("removed", |top| fs::remove_file(top.join("etc/one/file")).unwrap()),
@@ -147,7 +149,7 @@ fn a_directory_that_is_replaced_or_comes_later_is_watched_again() {
     runs(async {
         let mut scene =
             Scene::start(|_| {}, |root| read(root, ONE, &["/etc/default/grub.d/file"])).await;
-        let changes: [(&str, fn(&Path)); 8] = [
+        let changes: [Change; 8] = [
             ("the first directory", |top| fs::create_dir(top.join("etc")).unwrap()),
             ("two at once", |top| fs::create_dir_all(top.join("etc/default/grub.d")).unwrap()),
             ("the file", |top| write(top.join("etc/default/grub.d/file"), "1")),
@@ -196,7 +198,7 @@ fn every_link_on_the_way_is_watched_inside_the_root() {
             read(root, TWO, &["/etc/loop", "/etc/outside", "/etc/../etc/./none/../x"]);
         })
         .await;
-        let changes: [(&str, fn(&Path)); 4] = [
+        let changes: [Change; 4] = [
             ("the file", |top| write(top.join("volume/..first/config"), "11")),
             ("the volume, as a kubelet does it", |top| {
                 symlink("..second", top.join("volume/..new")).unwrap();

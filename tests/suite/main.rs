@@ -15,6 +15,8 @@ mod fixtures;
 mod formats;
 mod gate;
 mod hostile;
+mod partial;
 mod pci_oracle;
 mod published;
 mod shared_hosts;
+mod wait;

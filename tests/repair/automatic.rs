@@ -140,14 +140,14 @@ fn a_kubelet_that_never_comes_up_is_restarted_twice_however_often_somebody_asks(
         assert_eq!(outcome.code, 5, "{round}: {outcome:?}");
     }
     assert_eq!(restarts(&world), begun + 2);
-    // Nor where the machine boots in between, again and again.
+    // Nor where the machine boots in between, again and again; a boot puts the count back.
     for _ in 0..5 {
         world.reboot();
         world.mode("kubelet", "serve-crash");
         ends(&world, &["reset", "--yes"], 0);
         assert_eq!(automatic(&world).code, 5);
     }
-    assert_eq!(restarts(&world), 0);
+    assert_eq!(restarts(&world), begun);
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn a_kill_at_any_moment_loses_no_attempt() {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let places: Vec<(&String, u32)> =
         counts.iter().flat_map(|(call, &count)| (1..=count).map(move |n| (call, n))).collect();
-    assert!(places.len() > 80, "{counts:?}");
+    assert!(places.len() > 50, "{counts:?}");
     for (call, number) in places.iter().step_by(usize::try_from(step).unwrap()) {
         let place = format!("{call} {number}");
         world.reset();

@@ -37,10 +37,7 @@ pub fn write_pause(tree: &Tree, reason: &str) -> Result<(), StateError> {
 
 /// Removes the pause file. Says whether there was one.
 pub fn remove_pause(tree: &Tree) -> Result<bool, StateError> {
-    match tree.missing_parents(PAUSE)?.is_empty() {
-        true => Ok(tree.remove_file(PAUSE)?),
-        false => Ok(false),
-    }
+    Ok(tree.missing_parents(PAUSE)?.is_empty() && tree.remove_file(PAUSE)?)
 }
 
 fn put(tree: &Tree, path: &str, after: Option<&[u8]>) -> Result<(), StateError> {

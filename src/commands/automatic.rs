@@ -75,7 +75,7 @@ pub(super) fn run(terminal: Terminal) -> Result<Exit, CommandError> {
     let outcome = fix.apply(&hold, &judged, &proposal);
     book.end(&outcome)?;
     let done = outcome?;
-    tell(&fix, &done, look)
+    Ok(tell(&fix, &done, look))
 }
 
 const RESET: &str = "`ccgpu-node reset` goes on once a person has looked";
@@ -259,7 +259,7 @@ impl Book<'_> {
     }
 }
 
-fn tell(fix: &Repair<'_>, done: &Done, look: Look) -> Result<Exit, CommandError> {
+fn tell(fix: &Repair<'_>, done: &Done, look: Look) -> Exit {
     let next = fix.propose(&done.after);
     let standing = Standing {
         verdict: done.after.report.verdict,
@@ -268,7 +268,7 @@ fn tell(fix: &Repair<'_>, done: &Done, look: Look) -> Result<Exit, CommandError>
     };
     // What is done is done, whether or not anybody can be told.
     let _ = output::write(|out| transactions::applied(&done.applied, standing, look, out));
-    Ok(fix.left(&done.after.report, &next.proposal))
+    fix.left(&done.after.report, &next.proposal)
 }
 
 /// What may be changed without a person: by safe fixes of these rules, and never in anybody's way.

@@ -15,13 +15,13 @@ pub(super) fn run(arguments: &cli::Reset) -> Result<Exit, CommandError> {
     let site = Site::open(None)?;
     let hold = site.hold()?;
     let (mut ledger, said) = match State::read(&site.opened.root).ledger {
-        Ok(ledger) => match found(&ledger) {
-            Some(said) => (ledger, said),
-            None => {
+        Ok(ledger) => {
+            let Some(said) = found(&ledger) else {
                 let said = "No fix without a person has failed: there is nothing to reset.";
                 return output::write(|out| writeln!(out, "{said}"));
-            }
-        },
+            };
+            (ledger, said)
+        }
         Err(why) => {
             let lost = "What was tried is not known, and is counted anew";
             (Ledger::default(), format!("{why}. {lost}."))
@@ -33,7 +33,9 @@ pub(super) fn run(arguments: &cli::Reset) -> Result<Exit, CommandError> {
     }
     ledger.reset(&site.moment());
     write_ledger(&hold.tree, &hold.lock, &ledger)?;
-    output::write(|out| writeln!(out, "It is, from now on. What was tried today stays counted."))
+    output::write(|out| {
+        writeln!(out, "It may be, from now on. What was tried today stays counted.")
+    })
 }
 
 /// What keeps the host from being mended, in a sentence.

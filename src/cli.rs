@@ -29,8 +29,15 @@ Of fix, rollback and recover also:
   7  the change did not do what it should and needs a person"
 )]
 pub struct Cli {
-    /// When to use colour.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour: auto (on a terminal, unless `NO_COLOR` is set), always, never.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help_heading = "Everywhere"
+    )]
     pub color: When,
 
     #[command(subcommand)]

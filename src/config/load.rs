@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::error::{ConfigError, Fault};
 use super::key::{self, KEYS, Key, SECTIONS, Setting};
-use super::{Check, Config, Daemon, Nfd, Publish, Remediate, Textfile, value};
+use super::{Check, Config, Daemon, Mode, Nfd, Publish, Remediate, Textfile, value};
 use crate::report::visible;
 use crate::rules::document::{self, Entry, Item, Node, Position};
 use crate::rules::problem::{Hint, Problem, Problems};
@@ -288,6 +288,13 @@ impl Loaded {
                  about it"
             );
             wrong(given, given.at, &message);
+        }
+        let Remediate { mode, rules: mendable, .. } = &self.config.remediate;
+        if *mode != Mode::Off
+            && mendable.is_empty()
+            && let Some(given) = self.given.get(&(key::MODE.section, key::MODE.name))
+        {
+            wrong(given, given.at, &format!("mode is `{mode}`, and no rule is named in `rules`"));
         }
         if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
     }

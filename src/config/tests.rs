@@ -225,6 +225,15 @@ rules = 7
 }
 
 #[test]
+fn mending_without_a_rule_to_mend_is_a_mistake() {
+    let rules = RuleSet::built_in(&Catalogue::built_in()).unwrap();
+    let empty = load_text("[remediate]\nmode = \"auto\"\n").unwrap();
+    insta::assert_snapshot!(empty.check_against(&rules).unwrap_err().to_string(), @"the configuration is wrong: config.toml:2:1: mode is `auto`, and no rule is named in `rules`");
+    let off = load_text("[remediate]\nmode = \"off\"\n").unwrap();
+    assert_eq!(off.check_against(&rules), Ok(()));
+}
+
+#[test]
 fn names_of_rules_are_checked_against_the_rules() {
     let rules = RuleSet::built_in(&Catalogue::built_in()).unwrap();
     let right = load_text(EVERY_KEY).unwrap();

@@ -186,3 +186,21 @@ fn the_problem_monitor_is_one_and_its_command_ends_in_codes_that_it_knows() {
         format!("type: {}\n      requiredStatus: \"False\"", condition["type"].as_str().unwrap());
     assert!(readiness.contains(&wanted), "{readiness}");
 }
+
+#[test]
+fn the_configuration_that_the_page_writes_is_understood() {
+    let page = text("README.md");
+    let written: Vec<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("printf '")?.split_once('\''))
+        .map(|(text, _)| text.replace("\\n", "\n"))
+        .collect();
+    assert!(!written.is_empty());
+    let directory = tempfile::tempdir().unwrap();
+    for (place, configuration) in written.iter().enumerate() {
+        let path = directory.path().join(format!("{place}.toml"));
+        std::fs::write(&path, configuration).unwrap();
+        let linted = outcome(command().args(["config", "lint"]).arg(path).output().unwrap());
+        assert_eq!(linted.code, 0, "{configuration}\n{}", linted.stderr);
+    }
+}

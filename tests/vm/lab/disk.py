@@ -193,20 +193,22 @@ def brought_along(files, path):
         cache.sh(f"truncate -s {size}M {path} && mkfs.ext4 -q -L lab -d {root} {path}")
 
 
-def drives(path, lab, variables):
-    """QEMU's arguments for a run that leaves the images as they are."""
-    shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", variables)
+def drives(path, work):
+    """QEMU's arguments for a machine whose disks are in `work`: a copy of the image, and `lab.img`. What
+    one boot writes, the next one finds."""
+    shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", work / "variables.fd")
+    cache.sh(f"cp --sparse=always {path} {work}/disk.img")
     return [
         "-drive",
         "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
         "-drive",
-        f"if=pflash,format=raw,file={variables}",
+        f"if=pflash,format=raw,file={work}/variables.fd",
         "-drive",
-        f"if=none,id=disk,format=raw,snapshot=on,file={path}",
+        f"if=none,id=disk,format=raw,file={work}/disk.img,cache=unsafe",
         "-device",
         "nvme,serial=disk,drive=disk,bootindex=1",
         "-drive",
-        f"if=none,id=lab,format=raw,snapshot=on,file={lab}",
+        f"if=none,id=lab,format=raw,file={work}/lab.img,cache=unsafe",
         "-device",
         "nvme,serial=lab,drive=lab",
     ]

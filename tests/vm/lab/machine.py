@@ -22,7 +22,7 @@ class Machine:
         self.arguments += ["-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", str(processors)]
         # The other process of a fake function must be able to share the guest's memory.
         self.arguments += ["-object", f"memory-backend-memfd,id=ram,size={memory},share=on"]
-        self.arguments += ["-m", memory, "-nographic", "-nodefaults"]
+        self.arguments += ["-m", memory, "-nographic", "-nodefaults", "-no-reboot"]
         self.arguments += IOMMU[iommu]
         for number, port in enumerate(ports):
             self._port(number, port)
@@ -43,15 +43,14 @@ class Machine:
             options += ",multifunction=on" if len(functions) > 1 else ""
             self.arguments += ["-device", f"x-pci-proxy-dev,{options}"]
 
-    def run(self, more, log, deadline, reboots=False):
-        """Runs it until it switches itself off; a machine that may not reboot ends with that. `log` is a directory: `console` has what the kernel said,
-        `lines` what the guest wrote to its second serial port, `qemu` QEMU's own words. Seconds that it
+    def run(self, more, log, deadline):
+        """Runs it until it switches itself off or reboots. `log` is a directory: `console` has what the kernel said,
+        `lines` what the guest wrote to its second serial port, `qemu` QEMU's own words; all are overwritten. Seconds that it
         took; raises TimeoutError past the deadline."""
         log = pathlib.Path(log)
         log.mkdir(parents=True, exist_ok=True)
         command = ["qemu-system-x86_64", *self.arguments]
         command += ["-serial", f"file:{log}/console", "-serial", f"file:{log}/lines", *more]
-        command += [] if reboots else ["-no-reboot"]
         started = time.monotonic()
         with open(log / "qemu", "w", encoding="utf-8") as said:
             said.write(" ".join(command) + "\n")

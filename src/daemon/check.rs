@@ -50,12 +50,11 @@ pub(super) fn check(
 ) -> Result<Checked, CommandError> {
     let stopwatch = Stopwatch::start();
     let policy = &settings.policy;
-    let (Before { host, facts }, changed) = match before {
-        Some(before) => (before, changed),
-        None => {
-            let host = host::open(root, None)?.tracing();
-            (Before { host, facts: policy.wanted.nothing_known() }, Needs::ALL)
-        }
+    let (Before { host, facts }, changed) = if let Some(before) = before {
+        (before, changed)
+    } else {
+        let host = host::open(root, None)?.tracing();
+        (Before { host, facts: policy.wanted.nothing_known() }, Needs::ALL)
     };
     // The clocks of before the reading: what is read later is no older than they say.
     let (wall, uptime) = (now(), uptime());

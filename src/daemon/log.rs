@@ -24,29 +24,24 @@ pub(super) fn start() {
     let ours = Targets::new().with_target("ccgpu_node", LevelFilter::INFO);
     let journal = if stderr_is_the_journal() { tracing_journald::layer().ok() } else { None };
     // A process has one log; a second one is for tests, which have their own.
-    let _ = match journal {
-        Some(layer) => {
-            let layer = layer.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned());
-            tracing::subscriber::set_global_default(
-                tracing_subscriber::registry().with(layer.with_filter(ours)),
-            )
-        }
-        None => {
-            // Whoever collects the lines adds the time, and the message says what the fields do.
-            let fields = format::debug_fn(|out, field, value| match field.name() {
-                "message" => write!(out, "{value:?}"),
-                _ => Ok(()),
-            });
-            let layer = tracing_subscriber::fmt::layer()
-                .with_writer(std::io::stderr)
-                .with_ansi(false)
-                .with_target(false)
-                .without_time()
-                .fmt_fields(fields);
-            tracing::subscriber::set_global_default(
-                tracing_subscriber::registry().with(layer.with_filter(ours)),
-            )
-        }
+    let _ = if let Some(layer) = journal {
+        let layer = layer.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned());
+        let log = tracing_subscriber::registry().with(layer.with_filter(ours));
+        tracing::subscriber::set_global_default(log)
+    } else {
+        // Whoever collects the lines adds the time, and the message says what the fields do.
+        let fields = format::debug_fn(|out, field, value| match field.name() {
+            "message" => write!(out, "{value:?}"),
+            _ => Ok(()),
+        });
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .fmt_fields(fields);
+        let log = tracing_subscriber::registry().with(layer.with_filter(ours));
+        tracing::subscriber::set_global_default(log)
     };
 }
 
@@ -81,8 +76,8 @@ pub(super) fn changes(changes: &Changes<'_>, report: &Report) {
     for transition in &changes.rules {
         rule(transition, report.verdict);
     }
-    if let Some(from) = changes.verdict {
-        verdict(from, report);
+    if changes.is_verdict_new {
+        verdict(changes.verdict_before, report);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::commands::CommandError;
 use crate::config::Mode;
 use crate::host::uptime;
 use crate::publish::Snapshot;
-use crate::watch::Watch;
+use crate::watch::{Gap, Watch};
 
 impl Service {
     pub(super) fn finish(&mut self, done: Done) -> Result<(), CommandError> {
@@ -84,7 +84,7 @@ impl Service {
     /// happens until then is told all the same.
     fn follow(&mut self, checked: Checked) {
         self.watch.follow(&checked.host.root, &checked.judgement.facts);
-        let gaps: Vec<String> = self.watch.gaps().map(|gap| gap.reason()).collect();
+        let gaps: Vec<String> = self.watch.gaps().map(Gap::reason).collect();
         let outcome = if gaps.is_empty() { Ok(()) } else { Err(gaps.join("; ")) };
         self.announcer.note("watch", outcome);
         self.rest = Some(Instant::now() + agenda::rest(checked.judged.took));

@@ -194,14 +194,14 @@ impl Service {
         });
     }
 
-    /// Takes the outputs back; a check that is under way is not waited for.
+    /// Ends the outputs; a check that is under way is not waited for.
     async fn stop(mut self) {
         service_manager::stopping();
         let outputs = Arc::clone(&self.outputs);
         let directory = self.directory.path().to_owned();
         let withdrawn = tokio::task::spawn_blocking(move || {
             mending::ask_no_more(&directory);
-            in_words(held(&outputs).withdraw())
+            in_words(held(&outputs).stop())
         });
         if let Ok(Ok(outcomes)) = timeout(LAST_WORDS, withdrawn).await {
             self.announcer.note_all(outcomes);

@@ -22,8 +22,10 @@ pub(super) struct Transition<'r> {
 /// All that is new in a report.
 #[derive(Debug)]
 pub(super) struct Changes<'r> {
-    /// The verdict before, if it is another now. `Some(None)` for the first report.
-    pub(super) verdict: Option<Option<Verdict>>,
+    /// The verdict is another than before, or the first.
+    pub(super) is_verdict_new: bool,
+    /// The verdict before; `None` for the first report.
+    pub(super) verdict_before: Option<Verdict>,
     /// In the order of the report, from cause to effect.
     pub(super) rules: Vec<Transition<'r>>,
 }
@@ -53,9 +55,10 @@ pub(super) fn changes<'r>(before: Option<&Standing>, report: &'r Report) -> Chan
         };
         is_news.then_some(Transition { from, result })
     };
-    let verdict = before.map(|before| before.verdict);
+    let verdict_before = before.map(|before| before.verdict);
     Changes {
-        verdict: (verdict != Some(report.verdict)).then_some(verdict),
+        is_verdict_new: verdict_before != Some(report.verdict),
+        verdict_before,
         rules: report.results.iter().filter_map(transition).collect(),
     }
 }

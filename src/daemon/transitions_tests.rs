@@ -23,7 +23,7 @@ fn said(changes: &Changes<'_>) -> Vec<(String, Option<Status>, Status)> {
 fn the_first_report_tells_its_verdict_and_what_does_not_pass() {
     let report = host(&[("one", GOOD), ("two", BAD)]);
     let changes = changes(None, &report);
-    assert_eq!(changes.verdict, Some(None));
+    assert_eq!((changes.is_verdict_new, changes.verdict_before), (true, None));
     assert_eq!(said(&changes), [("two".to_owned(), None, Status::Fail)]);
     assert_eq!(changes.count(), 0);
 }
@@ -33,7 +33,7 @@ fn only_what_is_otherwise_is_told_and_only_once() {
     let before = Standing::of(&host(&[("one", GOOD), ("two", BAD), ("three", GOOD)]));
     let now = host(&[("one", BAD), ("two", GOOD), ("three", GOOD)]);
     let changes = changes(Some(&before), &now);
-    assert_eq!(changes.verdict, None);
+    assert!(!changes.is_verdict_new);
     let wanted = [
         ("one".to_owned(), Some(Status::Pass), Status::Fail),
         ("two".to_owned(), Some(Status::Fail), Status::Pass),
@@ -41,7 +41,7 @@ fn only_what_is_otherwise_is_told_and_only_once() {
     assert_eq!(said(&changes), wanted);
     assert_eq!(changes.count(), 2);
     let again = super::changes(Some(&Standing::of(&now)), &now);
-    assert!(again.verdict.is_none() && again.rules.is_empty());
+    assert!(!again.is_verdict_new && again.rules.is_empty());
 }
 
 #[test]
@@ -52,5 +52,6 @@ fn rules_that_come_and_go_with_a_reload_are_no_transitions() {
     assert_eq!(said(&changes), [("new".to_owned(), None, Status::Fail)]);
     assert_eq!(changes.count(), 0);
     let better = host(&[("stays", GOOD)]);
-    assert_eq!(super::changes(Some(&before), &better).verdict, Some(Some(Verdict::NotReady)));
+    let changes = super::changes(Some(&before), &better);
+    assert_eq!((changes.is_verdict_new, changes.verdict_before), (true, Some(Verdict::NotReady)));
 }

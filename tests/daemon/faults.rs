@@ -67,7 +67,7 @@ fn killed_at_any_moment_it_leaves_whole_outputs_and_starts_again() {
 #[test]
 fn a_full_disk_is_told_once_and_so_is_its_end() {
     let Some(world) = machine() else { return };
-    world.must(&["mount", "-t", "tmpfs", "-o", "size=16k,nr_inodes=20", "none", DIRECTORY]);
+    world.must(&["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=20", "none", DIRECTORY]);
     world.run(&["sh", "-c", &format!("cat /dev/zero > {DIRECTORY}/ballast")]);
     let mut daemon = Daemon::start(&world, &Start::default());
     let ready = daemon.hears("READY=1");
@@ -113,6 +113,7 @@ fn directories_that_are_not_there_or_read_only_are_used_when_they_can_be() {
 #[test]
 fn a_flood_of_events_is_a_few_checks_and_the_last_one_is_right() {
     let Some(world) = machine() else { return };
+    std::fs::create_dir_all(world.path("/etc/modprobe.d")).unwrap();
     let daemon = Daemon::ready(&world);
     let inode = |path: &str| {
         use std::os::unix::fs::MetadataExt as _;

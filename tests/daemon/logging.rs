@@ -54,6 +54,7 @@ fn what_a_host_says_reaches_no_terminal_that_obeys_it() {
     let journal = Journal::of(&world);
     let mut daemon = Daemon::start(&world, &Start { journal: true, ..Start::default() });
     daemon.hears("READY=1");
+    journal.until(is_verdict);
     let text = world.read(crate::daemon::KUBELET);
     let hostile = text.replace("20m0s", "\"\\e[2Jgone\\nREADY=1\"");
     assert_ne!(text, hostile);

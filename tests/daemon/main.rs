@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a test says what it left out")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clock;
 mod daemon;
 mod faults;
 #[path = "../repair/furnish.rs"]

@@ -11,7 +11,7 @@ use crate::daemon::{
 const TEXTFILE: &str = "/var/lib/prometheus/node-exporter/ccgpu-node.prom";
 
 #[test]
-fn it_is_ready_when_its_verdict_is_published_and_takes_all_back_at_its_end() {
+fn it_is_ready_when_its_verdict_is_published_and_takes_it_back_at_its_end() {
     let Some(world) = machine() else { return };
     let mut daemon = Daemon::start(&world, &Start::default());
     let ready = daemon.hears("READY=1");

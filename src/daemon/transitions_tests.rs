@@ -7,7 +7,7 @@ fn host(rules: &[(&str, &str)]) -> Report {
 }
 
 fn expects(fact: &str) -> String {
-    format!("stage = \"host\"\ngroup = \"firmware\"\nexpect = [{fact}]\n")
+    format!("stage = \"host\"\ngroup = \"iommu\"\nexpect = [{fact}]\n")
 }
 
 const GOOD: &str = r#"{ fact = "bool.true", equals = true }"#;

@@ -5,6 +5,7 @@
 
 use super::config_space;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
+use crate::facts::interrupts;
 use crate::host::{Archive, Entry, Node};
 
 /// Names of processes that facts look at; the others leave the capture.
@@ -71,6 +72,7 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "/dev/",
         "/proc/modules",
         "/proc/cpuinfo",
+        "/proc/meminfo",
         "/proc/stat",
         "/proc/sys/kernel/osrelease",
         "/etc/os-release",
@@ -97,6 +99,8 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     let kept = match path {
         _ if process => arguments(&text),
         "/proc/cmdline" => booted(&text),
+        "/proc/interrupts" => chips(&text),
+        "/proc/swaps" => swaps(&text),
         "/etc/kernel/cmdline" | "/usr/lib/kernel/cmdline" => mask(&text, kernel_key, |_| false),
         "/var/lib/dpkg/status" => kubelet_package(&text),
         _ if path.starts_with("/etc/default/grub") => {
@@ -150,6 +154,33 @@ fn booted(text: &str) -> String {
         Some((kernel, _)) => format!("{} -- {MASK}\n", mask(kernel, kernel_key, |_| false)),
         None => mask(text, kernel_key, |_| false),
     }
+}
+
+/// The interrupts up to their chips: what comes behind names devices and networks.
+fn chips(text: &str) -> String {
+    let short = |line: &str| match interrupts::chip(line) {
+        Some(chip) => {
+            line.find(chip).and_then(|start| line.get(..start + chip.len())).map(str::to_owned)
+        }
+        None if line.contains(':') => line.split_once(':').map(|(name, _)| format!("{name}:")),
+        None => Some(line.to_owned()),
+    };
+    text.split_inclusive('\n').fold(String::new(), |out, line| {
+        let body = line.trim_end_matches('\n');
+        // As long as before: how far a reader gets depends on it.
+        let short = short(body).unwrap_or_default();
+        out + &format!("{short:<width$}", width = body.len()) + &line[body.len()..]
+    })
+}
+
+/// How many swaps there are, and of which kind; a file's name is its owner's.
+fn swaps(text: &str) -> String {
+    let mut lines = text.split_inclusive('\n');
+    let header = lines.next().unwrap_or_default().to_owned();
+    lines.fold(header, |out, line| {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        if name.starts_with("/dev/") { out + line } else { out + &line.replacen(name, MASK, 1) }
+    })
 }
 
 /// The arguments of a process, each with a NUL behind it. The one behind a flag may be its value.
@@ -391,6 +422,23 @@ mod tests {
     }
 
     #[test]
+    fn interrupts_keep_their_chips_and_swaps_their_kinds() {
+        let text = "      CPU0\n 9:  1  IR-IO-APIC  9-fasteoi  mine\nNMI:  0  mine\n";
+        let kept = shown("/proc/interrupts", text);
+        assert_eq!(kept.len(), text.len());
+        let words: Vec<&str> = kept.split_whitespace().collect();
+        assert_eq!(words, ["CPU0", "9:", "1", "IR-IO-APIC", "NMI:"]);
+        let head = "Filename Type Size Used Priority\n";
+        assert_eq!(
+            shown(
+                "/proc/swaps",
+                &format!("{head}/home/me/swap file 1 0 -2\n/dev/dm-1 partition 1 0 -3\n")
+            ),
+            format!("{head}redacted file 1 0 -2\n/dev/dm-1 partition 1 0 -3\n")
+        );
+    }
+
+    #[test]
     fn other_processes_are_not_told_of() {
         let mut archive = Archive::parse(
             b"ccgpu-host 1\n-- dir /proc\n-- file /proc/1/comm\nsystemd\n-- file /proc/2/comm\nkubelet\n-- file /proc/3/comm\nmine\n",
@@ -404,7 +452,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_redacted_without_panic(text: String) {
-            for path in ["/proc/cmdline", "/boot/grub/grub.cfg", "/x.json", "/var/lib/dpkg/status"] {
+            for path in ["/proc/cmdline", "/proc/interrupts", "/proc/swaps", "/boot/grub/grub.cfg", "/x.json", "/var/lib/dpkg/status"] {
                 let _ = redacted(path, text.as_bytes());
             }
             let _ = yaml(&text);

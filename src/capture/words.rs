@@ -65,6 +65,7 @@ const KERNEL_KEYS: &[&str] = &[
     "rdblacklist",
     "security",
     "selinux",
+    "sev",
     "swiotlb",
     "systemd.unified_cgroup_hierarchy",
     "transparent_hugepage",

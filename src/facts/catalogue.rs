@@ -97,6 +97,12 @@ const FACTS: &[&[Fact]] = &[
     super::boot_config::FACTS,
     super::kubelet::FACTS,
     super::operator::FACTS,
+    super::tee::FACTS,
+    super::kvm::FACTS,
+    super::memory::FACTS,
+    super::firmware::FACTS,
+    super::kernel::FACTS,
+    super::cgroup::FACTS,
 ];
 
 const COLLECTIONS: &[&[Collection]] = &[
@@ -110,6 +116,12 @@ const COLLECTIONS: &[&[Collection]] = &[
     super::boot_config::COLLECTIONS,
     super::kubelet::COLLECTIONS,
     super::operator::COLLECTIONS,
+    super::tee::COLLECTIONS,
+    super::kvm::COLLECTIONS,
+    super::memory::COLLECTIONS,
+    super::firmware::COLLECTIONS,
+    super::kernel::COLLECTIONS,
+    super::cgroup::COLLECTIONS,
 ];
 
 /// All facts about the host as a whole.

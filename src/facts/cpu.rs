@@ -23,7 +23,11 @@ pub struct Cpu {
     /// The number, not the name.
     pub model: Reading<i64>,
     pub model_name: Reading<String>,
+    /// Revision of the microcode that runs, as `0xa101154`.
+    pub microcode: Reading<String>,
     pub flags: Reading<BTreeSet<String>>,
+    /// Errata that the kernel works around or warns of.
+    pub bugs: Reading<BTreeSet<String>>,
 }
 
 pub(super) fn gather(root: &Root) -> Cpu {
@@ -68,9 +72,14 @@ pub fn parse(bytes: &[u8], length: usize) -> Cpu {
         family: number("cpu family"),
         model: number("model"),
         model_name: text("model name"),
-        flags: text("flags")
-            .map(|flags| flags.split_ascii_whitespace().map(str::to_owned).collect()),
+        microcode: text("microcode"),
+        flags: words(text("flags")),
+        bugs: words(text("bugs")),
     }
+}
+
+fn words(text: Reading<String>) -> Reading<BTreeSet<String>> {
+    text.map(|text| text.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
 /// The lines before the first empty one, and whether that one was seen.
@@ -88,7 +97,9 @@ fn all(reading: &Reading<()>) -> Cpu {
         family: reading.clone().map(|()| 0),
         model: reading.clone().map(|()| 0),
         model_name: reading.clone().map(|()| String::new()),
+        microcode: reading.clone().map(|()| String::new()),
         flags: reading.clone().map(|()| BTreeSet::new()),
+        bugs: reading.clone().map(|()| BTreeSet::new()),
     }
 }
 
@@ -127,6 +138,20 @@ pub(super) const FACTS: &[Fact] = &[
         doc: "What the processor can do and the kernel left switched on, as `sev_snp` or `vmx`.",
         needs: Needs::CPU,
         read: |facts| evidence(facts, |cpu| cpu.flags.clone().map(Value::Set)),
+    },
+    Fact {
+        name: "cpu.bugs",
+        kind: Kind::Set,
+        doc: "Errata of the processor that the kernel knows of, as `tdx_pw_mce`.",
+        needs: Needs::CPU,
+        read: |facts| evidence(facts, |cpu| cpu.bugs.clone().map(Value::Set)),
+    },
+    Fact {
+        name: "cpu.microcode",
+        kind: Kind::Text,
+        doc: "Revision of the microcode that runs, as `0xa101154`.",
+        needs: Needs::CPU,
+        read: |facts| evidence(facts, |cpu| cpu.microcode.clone().map(Value::Text)),
     },
     Fact {
         name: "cpu.hypervisor",

@@ -6,12 +6,16 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::{Collection, Evidence, Fact};
+use super::interrupts::{self, Remapping};
 use super::{Cause, Facts, Kind, Needs, Reading, Source, Value};
 use crate::host::Root;
 
 const GROUPS: &str = "/sys/kernel/iommu_groups";
 const INSTANCES: &str = "/sys/class/iommu";
 const TABLES: &str = "/sys/firmware/acpi/tables";
+
+/// Of the extended features: the firmware has switched SEV-SNP on in the IOMMU.
+const SNP_FEATURE: u64 = 1 << 63;
 
 /// ACPI tables that describe an IOMMU: Intel's, AMD's, and Arm's.
 const IOMMU_TABLES: [&str; 3] = ["DMAR", "IVRS", "IORT"];
@@ -24,6 +28,10 @@ pub struct Iommu {
     pub instances: Reading<BTreeSet<String>>,
     /// Those of the IOMMU tables that the firmware has.
     pub tables: Reading<BTreeSet<String>>,
+    pub remapping: Reading<Remapping>,
+    /// The first word of an AMD IOMMU's extended features; `Absent` without one.
+    pub amd_features: Reading<u64>,
+    amd_features_path: String,
 }
 
 pub(super) fn gather(root: &Root) -> Iommu {
@@ -42,7 +50,33 @@ pub(super) fn gather(root: &Root) -> Iommu {
             names.into_iter().filter(|name| IOMMU_TABLES.contains(&name.as_str())).collect()
         }),
     };
-    Iommu { groups, instances, tables }
+    let remapping = interrupts::remapping(root);
+    let (amd_features, amd_features_path) = amd_features(root, &instances);
+    Iommu { groups, instances, tables, remapping, amd_features, amd_features_path }
+}
+
+/// The features of the first AMD instance, by which the kernel goes for all of them.
+fn amd_features(root: &Root, instances: &Reading<BTreeSet<String>>) -> (Reading<u64>, String) {
+    let first = match instances {
+        Reading::Known(names) => names.iter().find(|name| name.starts_with("ivhd")),
+        Reading::Absent => None,
+        Reading::Unreadable(cause) => {
+            return (Reading::Unreadable(cause.clone()), INSTANCES.to_owned());
+        }
+    };
+    let Some(first) = first else { return (Reading::Absent, INSTANCES.to_owned()) };
+    let path = format!("{INSTANCES}/{first}/amd-iommu/features");
+    (root.read_attribute(&path).and_then(|text| features(&text)), path)
+}
+
+/// Hexadecimal without `0x`: the extended features, and on newer kernels a colon and the second word.
+pub fn features(text: &str) -> Reading<u64> {
+    let first = text.split_once(':').map_or(text, |(first, _)| first);
+    let digits = first.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match u64::from_str_radix(first, 16) {
+        Ok(number) if digits => Reading::Known(number),
+        _ => Reading::Unreadable(Cause::malformed(1, "no hexadecimal number")),
+    }
 }
 
 /// The number of a group; whatever else stands in the directory is none.
@@ -158,6 +192,29 @@ pub(super) const FACTS: &[Fact] = &[
         needs: Needs::IOMMU,
         read: |facts| evidence(facts, TABLES, |iommu| iommu.tables.clone().map(Value::Set)),
     },
+    Fact {
+        name: "iommu.interrupt-remapping",
+        kind: Kind::Bool,
+        doc: "Whether the IOMMU remaps interrupts, so that a guest's device cannot forge any.",
+        needs: Needs::IOMMU,
+        read: |facts| match &facts.iommu {
+            Some(iommu) => remapping(&iommu.remapping),
+            None => Evidence::not_gathered(),
+        },
+    },
+    Fact {
+        name: "iommu.snp-feature",
+        kind: Kind::Bool,
+        doc: "Whether the firmware has switched SEV-SNP on in AMD's IOMMU; absent without such an IOMMU.",
+        needs: Needs::IOMMU,
+        read: |facts| match &facts.iommu {
+            Some(iommu) => {
+                let on = iommu.amd_features.clone().map(|all| Value::Bool(all & SNP_FEATURE != 0));
+                Evidence::new(on, Source::file(iommu.amd_features_path.as_str()))
+            }
+            None => Evidence::not_gathered(),
+        },
+    },
 ];
 
 pub(super) const COLLECTIONS: &[Collection] = &[];
@@ -166,6 +223,22 @@ fn evidence(facts: &Facts, path: &str, read: impl FnOnce(&Iommu) -> Reading<Valu
     match &facts.iommu {
         Some(iommu) => Evidence::new(read(iommu), Source::file(path)),
         None => Evidence::not_gathered(),
+    }
+}
+
+fn remapping(reading: &Reading<Remapping>) -> Evidence {
+    let (value, chip) = match reading {
+        Reading::Known(Remapping::On(chip)) => (Reading::Known(true), Some(chip)),
+        Reading::Known(Remapping::Off(chip)) => (Reading::Known(false), Some(chip)),
+        Reading::Known(Remapping::Open(_)) | Reading::Absent => {
+            (Reading::Unreadable(Cause::NoAnswer("no interrupt tells".to_owned())), None)
+        }
+        Reading::Unreadable(cause) => (Reading::Unreadable(cause.clone()), None),
+    };
+    let evidence = Evidence::new(value.map(Value::Bool), Source::file(interrupts::PATH));
+    match chip {
+        Some(chip) => evidence.with_note(format!("interrupts are delivered by {chip}")),
+        None => evidence,
     }
 }
 
@@ -225,6 +298,38 @@ mod tests {
         assert!(state(&[("etc/hostname", "")]).cause().is_some());
         assert!(state(&[IVRS]).cause().is_some());
         assert!(state(&[NO_GROUPS, IVRS]).cause().is_some());
+    }
+
+    #[test]
+    fn the_firmware_s_switch_for_snp_is_the_highest_feature() {
+        for (text, wanted) in [
+            ("a5bf732fa2295afe:53\n", true),
+            ("25bf732fa2295afe:53\n", false),
+            ("8000000000000000\n", true),
+            ("58f77ef22294ade\n", false),
+        ] {
+            let host = tree(&[
+                ("sys/class/iommu/dmar0/x", ""),
+                ("sys/class/iommu/ivhd0/amd-iommu/features", text),
+                ("sys/class/iommu/ivhd1/amd-iommu/features", "0:0\n"),
+            ]);
+            let snp = value(&facts(host.path(), Needs::IOMMU), "iommu.snp-feature");
+            assert_eq!(snp.reading, Reading::Known(Value::Bool(wanted)), "{text}");
+        }
+        for bad in ["", ":53", "0xa5", "+5:0", "g", "1a5bf732fa2295afe"] {
+            assert!(features(bad).cause().is_some(), "{bad:?}");
+        }
+        let intel = tree(&[("sys/class/iommu/dmar0/x", "")]);
+        let snp = value(&facts(intel.path(), Needs::IOMMU), "iommu.snp-feature").reading;
+        assert!(snp.is_absent());
+    }
+
+    #[test]
+    fn the_chip_that_delivers_interrupts_is_told() {
+        let host = tree(&[("proc/interrupts", "  9:   0  IR-IO-APIC  9-fasteoi  acpi\n")]);
+        let remapping = value(&facts(host.path(), Needs::IOMMU), "iommu.interrupt-remapping");
+        assert_eq!(remapping.reading, Reading::Known(Value::Bool(true)));
+        assert_eq!(remapping.note.as_deref(), Some("interrupts are delivered by IR-IO-APIC"));
     }
 
     #[test]

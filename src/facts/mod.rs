@@ -7,15 +7,23 @@
 mod assumption;
 pub mod boot_config;
 pub mod catalogue;
+pub mod cgroup;
 pub mod cmdline;
 pub mod cpu;
+mod devices;
+pub mod firmware;
+pub mod interrupts;
 pub mod iommu;
+pub mod kernel;
 pub mod kubelet;
+pub mod kvm;
+pub mod memory;
 pub mod modules;
 pub mod operator;
 pub mod os;
 pub mod pci;
 mod sysfs;
+pub mod tee;
 #[cfg(test)]
 mod testing;
 mod value;
@@ -57,7 +65,18 @@ impl Needs {
     pub const KUBELET_VERSION: Self = Self(1 << 11);
     /// Traces of the GPU Operator.
     pub const OPERATOR: Self = Self(1 << 12);
-    pub const ALL: Self = Self((1 << 14) - 1);
+    /// The secure processor's device, SGX, and the service that quotes.
+    pub const TEE: Self = Self(1 << 14);
+    /// KVM's device and parameters, and the vhost devices.
+    pub const KVM: Self = Self(1 << 15);
+    pub const MEMORY: Self = Self(1 << 16);
+    /// How the firmware booted the machine.
+    pub const FIRMWARE: Self = Self(1 << 17);
+    /// Secure Boot, and what the firmware calls itself. To read a variable runs the firmware's own code.
+    pub const FIRMWARE_DETAIL: Self = Self(1 << 18);
+    /// Lockdown, `SELinux`, hibernation, crash kernel and control groups.
+    pub const KERNEL: Self = Self(1 << 19);
+    pub const ALL: Self = Self((1 << 26) - 1);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -106,6 +125,12 @@ pub struct Facts {
     pub boot_config: Option<boot_config::BootConfig>,
     pub kubelet: Option<kubelet::Kubelet>,
     pub operator: Option<operator::Operator>,
+    pub tee: Option<tee::Tee>,
+    pub kvm: Option<kvm::Kvm>,
+    pub memory: Option<memory::Memory>,
+    pub firmware: Option<firmware::Firmware>,
+    pub kernel: Option<kernel::Kernel>,
+    pub cgroup: Option<cgroup::Cgroup>,
 }
 
 /// Reads what is needed, each file once.
@@ -129,6 +154,7 @@ pub fn gather_again(
     let basis = |source: Needs| if boot_config { source.and(Needs::BOOT_CONFIG) } else { source };
     let pci = Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::PCI_EVERY_DETAIL);
     let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
+    let firmware = Needs::FIRMWARE.and(Needs::FIRMWARE_DETAIL);
     let os = again.source(Needs::OS, basis(Needs::OS), previous.os, || os::gather(root));
     let cmdline = again
         .source(Needs::CMDLINE, basis(Needs::CMDLINE), previous.cmdline, || cmdline::gather(root));
@@ -150,6 +176,13 @@ pub fn gather_again(
             kubelet::gather(root, run, needs, &assumed)
         }),
         operator: again.alone(Needs::OPERATOR, previous.operator, || operator::gather(root)),
+        tee: again.alone(Needs::TEE, previous.tee, || tee::gather(root)),
+        kvm: again.alone(Needs::KVM, previous.kvm, || kvm::gather(root)),
+        memory: again.alone(Needs::MEMORY, previous.memory, || memory::gather(root)),
+        firmware: again
+            .source(firmware, Needs::FIRMWARE, previous.firmware, || firmware::gather(root, needs)),
+        kernel: again.alone(Needs::KERNEL, previous.kernel, || kernel::gather(root)),
+        cgroup: again.alone(Needs::KERNEL, previous.cgroup, || cgroup::gather(root)),
         boot_config,
         os,
         cmdline,

@@ -1,4 +1,4 @@
-//! Kernel modules: which are there, and the KVM parameters that say whether confidential guests work.
+//! Kernel modules: which are there.
 //!
 //! A module is there when `/proc/modules` lists it, or, built in, when it has a directory in sysfs. What
 //! is installed but not loaded is not looked for, and what a driver is bound to is for `pci` to say.
@@ -6,16 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::{Collection, Evidence, Fact};
-use super::{Cause, Facts, Kind, Needs, Reading, Source, Value, sysfs};
-use crate::host::{FileKind, Root};
+use super::{Cause, Facts, Kind, Needs, Reading, Source, Value};
+use crate::host::Root;
 
 const LOADED: &str = "/proc/modules";
 const SYSFS: &str = "/sys/module";
-const KVM: &str = "/dev/kvm";
-const SEV: &str = "/sys/module/kvm_amd/parameters/sev";
-const SEV_ES: &str = "/sys/module/kvm_amd/parameters/sev_es";
-const SEV_SNP: &str = "/sys/module/kvm_amd/parameters/sev_snp";
-const TDX: &str = "/sys/module/kvm_intel/parameters/tdx";
 
 /// Modules that rules ask for, and that may be built in instead of loaded.
 #[rustfmt::skip]
@@ -32,30 +27,11 @@ pub struct Modules {
     pub loaded: Reading<BTreeSet<String>>,
     /// Those, and the watched ones that are built in.
     pub present: Reading<BTreeSet<String>>,
-    pub sev: Reading<bool>,
-    pub sev_es: Reading<bool>,
-    pub sev_snp: Reading<bool>,
-    pub tdx: Reading<bool>,
-    /// What `/dev/kvm` is; `Absent` when there is none.
-    pub kvm: Reading<FileKind>,
 }
 
 pub(super) fn gather(root: &Root) -> Modules {
     let loaded = loaded(root);
-    let in_sysfs = in_sysfs(root);
-    let parameter = |path: &str| match &in_sysfs {
-        Reading::Unreadable(cause) => Reading::Unreadable(cause.clone()),
-        Reading::Known(_) | Reading::Absent => sysfs::read_flag(root, path),
-    };
-    Modules {
-        present: present(&loaded, &in_sysfs),
-        sev: parameter(SEV),
-        sev_es: parameter(SEV_ES),
-        sev_snp: parameter(SEV_SNP),
-        tdx: parameter(TDX),
-        kvm: kvm(root),
-        loaded,
-    }
+    Modules { present: present(&loaded, &in_sysfs(root)), loaded }
 }
 
 /// `/proc/modules` is missing where the kernel was built without modules, but also where `/proc` is.
@@ -100,18 +76,6 @@ fn present(
         let built_in = WATCHED.iter().filter(|name| names.contains(**name));
         loaded.into_iter().chain(built_in.map(|name| (*name).to_owned())).collect()
     })
-}
-
-fn kvm(root: &Root) -> Reading<FileKind> {
-    match root.stat(KVM) {
-        Reading::Known(stat) => Reading::Known(stat.kind),
-        Reading::Unreadable(cause) => Reading::Unreadable(cause),
-        Reading::Absent => match root.list("/dev") {
-            Reading::Known(entries) if !entries.is_empty() => Reading::Absent,
-            Reading::Known(_) | Reading::Absent => not_mounted("/dev"),
-            Reading::Unreadable(cause) => Reading::Unreadable(cause),
-        },
-    }
 }
 
 /// The names in a `/proc/modules`: `name size references users state address [taints]`. A line that is not
@@ -161,62 +125,22 @@ pub(super) const FACTS: &[Fact] = &[
         kind: Kind::Set,
         doc: "Modules in /proc/modules; absent when the kernel loads none.",
         needs: Needs::MODULES,
-        read: |facts| evidence(facts, LOADED, |modules| modules.loaded.clone().map(Value::Set)),
+        read: |facts| evidence(facts, |modules| modules.loaded.clone().map(Value::Set)),
     },
     Fact {
         name: "modules.present",
         kind: Kind::Set,
         doc: "Loaded modules, and those that rules ask for where they are built in.",
         needs: Needs::MODULES,
-        read: |facts| evidence(facts, LOADED, |modules| modules.present.clone().map(Value::Set)),
-    },
-    Fact {
-        name: "kvm.present",
-        kind: Kind::Bool,
-        doc: "Whether /dev/kvm is a character device.",
-        needs: Needs::MODULES,
-        read: |facts| {
-            evidence(facts, KVM, |modules| {
-                let is_device = |kind: &FileKind| Value::Bool(*kind == FileKind::CharDevice);
-                modules.kvm.as_ref().map(is_device).or_absent(Value::Bool(false))
-            })
-        },
-    },
-    Fact {
-        name: "kvm.sev",
-        kind: Kind::Bool,
-        doc: "Whether KVM runs SEV guests; absent without kvm_amd.",
-        needs: Needs::MODULES,
-        read: |facts| evidence(facts, SEV, |modules| modules.sev.clone().map(Value::Bool)),
-    },
-    Fact {
-        name: "kvm.sev-es",
-        kind: Kind::Bool,
-        doc: "Whether KVM runs SEV-ES guests; absent without kvm_amd.",
-        needs: Needs::MODULES,
-        read: |facts| evidence(facts, SEV_ES, |modules| modules.sev_es.clone().map(Value::Bool)),
-    },
-    Fact {
-        name: "kvm.sev-snp",
-        kind: Kind::Bool,
-        doc: "Whether KVM runs SEV-SNP guests; absent without kvm_amd, or on a kernel before 6.11.",
-        needs: Needs::MODULES,
-        read: |facts| evidence(facts, SEV_SNP, |modules| modules.sev_snp.clone().map(Value::Bool)),
-    },
-    Fact {
-        name: "kvm.tdx",
-        kind: Kind::Bool,
-        doc: "Whether KVM runs TDX guests; absent without kvm_intel, or on a kernel before 6.16.",
-        needs: Needs::MODULES,
-        read: |facts| evidence(facts, TDX, |modules| modules.tdx.clone().map(Value::Bool)),
+        read: |facts| evidence(facts, |modules| modules.present.clone().map(Value::Set)),
     },
 ];
 
 pub(super) const COLLECTIONS: &[Collection] = &[];
 
-fn evidence(facts: &Facts, path: &str, read: impl FnOnce(&Modules) -> Reading<Value>) -> Evidence {
+fn evidence(facts: &Facts, read: fn(&Modules) -> Reading<Value>) -> Evidence {
     match &facts.modules {
-        Some(modules) => Evidence::new(read(modules), Source::file(path)),
+        Some(modules) => Evidence::new(read(modules), Source::file(LOADED)),
         None => Evidence::not_gathered(),
     }
 }
@@ -311,40 +235,12 @@ mod tests {
     fn without_proc_or_sysfs_nothing_is_said_about_modules() {
         let none = tree(&[("etc/hostname", "")]);
         let facts_of_none = facts(none.path(), Needs::MODULES);
-        for name in ["modules.loaded", "modules.present", "kvm.sev-snp", "kvm.tdx", "kvm.present"] {
+        for name in ["modules.loaded", "modules.present"] {
             assert!(value(&facts_of_none, name).reading.cause().is_some(), "{name}");
         }
         let no_sysfs = tree(&[("proc/modules", "vfio 65536 0 - Live 0x0\n")]);
         let facts = facts(no_sysfs.path(), Needs::MODULES);
         assert!(value(&facts, "modules.present").reading.cause().is_some());
-    }
-
-    #[test]
-    fn parameters_are_flags_and_absent_without_their_module() {
-        let host = tree(&[
-            ("sys/module/kvm_amd/parameters/sev", "1\n"),
-            ("sys/module/kvm_amd/parameters/sev_es", "Y\n"),
-            ("sys/module/kvm_amd/parameters/sev_snp", "N\n"),
-        ]);
-        let facts = facts(host.path(), Needs::MODULES);
-        let flag = |name: &str| value(&facts, name).reading;
-        assert_eq!(flag("kvm.sev"), Reading::Known(Value::Bool(true)));
-        assert_eq!(flag("kvm.sev-es"), Reading::Known(Value::Bool(true)));
-        assert_eq!(flag("kvm.sev-snp"), Reading::Known(Value::Bool(false)));
-        assert!(flag("kvm.tdx").is_absent());
-    }
-
-    #[test]
-    fn kvm_is_present_only_as_a_device() {
-        let file = tree(&[("dev/kvm", "")]);
-        let facts_of_file = facts(file.path(), Needs::MODULES);
-        assert_eq!(
-            value(&facts_of_file, "kvm.present").reading,
-            Reading::Known(Value::Bool(false))
-        );
-        let others = tree(&[("dev/null", "")]);
-        let facts = facts(others.path(), Needs::MODULES);
-        assert_eq!(value(&facts, "kvm.present").reading, Reading::Known(Value::Bool(false)));
     }
 
     proptest! {

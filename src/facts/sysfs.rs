@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use crate::host::{Cause, Reading, Root};
 
+const MODULES: &str = "/sys/module";
+
 /// A bool as module parameters show it: `Y` or `N`, on older kernels `1` or `0`.
 pub(super) fn flag(text: &str) -> Reading<bool> {
     match text {
@@ -41,15 +43,34 @@ pub(super) fn hex(digits: &str) -> Option<u32> {
 
 /// A bool parameter of a module; `Absent` only where sysfs has modules and not this one.
 pub(super) fn read_parameter(root: &Root, path: &str) -> Reading<bool> {
-    match read_flag(root, path) {
-        Reading::Absent => match root.stat("/sys/module") {
-            Reading::Known(_) => Reading::Absent,
-            Reading::Absent => {
-                Reading::Unreadable(Cause::NoAnswer("there is no /sys/module".to_owned()))
-            }
-            Reading::Unreadable(cause) => Reading::Unreadable(cause),
-        },
+    parameter(root, path).and_then(|text| flag(&text))
+}
+
+/// A parameter as it is written, likewise.
+pub(super) fn parameter(root: &Root, path: &str) -> Reading<String> {
+    match root.read_attribute(path) {
+        Reading::Absent => modules(root).and_then(|()| Reading::Absent),
         other => other,
+    }
+}
+
+/// Whether a module is there, loaded or built in; `Absent` only where sysfs has others.
+pub(super) fn module(root: &Root, name: &str) -> Reading<()> {
+    match root.stat(&format!("{MODULES}/{name}")) {
+        Reading::Known(_) => Reading::Known(()),
+        Reading::Absent => modules(root).and_then(|()| Reading::Absent),
+        Reading::Unreadable(cause) => Reading::Unreadable(cause),
+    }
+}
+
+/// Whether sysfs shows modules at all, which it does on every kernel.
+fn modules(root: &Root) -> Reading<()> {
+    match root.list(MODULES) {
+        Reading::Known(entries) if !entries.is_empty() => Reading::Known(()),
+        Reading::Known(_) | Reading::Absent => {
+            Reading::Unreadable(Cause::NoAnswer(format!("{MODULES} is not there")))
+        }
+        Reading::Unreadable(cause) => Reading::Unreadable(cause),
     }
 }
 

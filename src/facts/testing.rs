@@ -7,7 +7,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::catalogue::{self, Evidence};
-use super::{Facts, Needs, cpu, iommu, modules, os, pci, vfio};
+use super::{
+    Facts, Needs, cgroup, cpu, firmware, iommu, kernel, kvm, memory, modules, os, pci, tee, vfio,
+};
 use crate::host::Root;
 
 /// A directory with these files. A path that ends in `/` is an empty directory, and a content that
@@ -40,6 +42,12 @@ pub(super) fn facts(directory: &Path, needs: Needs) -> Facts {
         pci: needs.has(Needs::PCI).then(|| pci::gather(root, needs)),
         vfio: needs.has(Needs::VFIO).then(|| vfio::gather(root)),
         modules: needs.has(Needs::MODULES).then(|| modules::gather(root)),
+        tee: needs.has(Needs::TEE).then(|| tee::gather(root)),
+        kvm: needs.has(Needs::KVM).then(|| kvm::gather(root)),
+        memory: needs.has(Needs::MEMORY).then(|| memory::gather(root)),
+        firmware: needs.has(Needs::FIRMWARE).then(|| firmware::gather(root, needs)),
+        kernel: needs.has(Needs::KERNEL).then(|| kernel::gather(root)),
+        cgroup: needs.has(Needs::KERNEL).then(|| cgroup::gather(root)),
         ..Facts::default()
     }
 }

@@ -15,6 +15,8 @@ const CONTAINER: &str = "/dev/vfio/vfio";
 const CDEVS: &str = "/dev/vfio/devices";
 const DRIVER: &str = "/sys/bus/pci/drivers/vfio-pci";
 const UNSAFE_TYPE1: &str = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+const NOIOMMU: &str = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
+const MAPPINGS: &str = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit";
 const UNSAFE_IOMMUFD: &str = "/sys/module/iommufd/parameters/allow_unsafe_interrupts";
 
 /// Nodes and parameters.
@@ -28,6 +30,10 @@ pub struct Vfio {
     pub cdevs: Reading<Vec<Node>>,
     pub allow_unsafe_interrupts: Reading<bool>,
     pub iommufd_unsafe_interrupts: Reading<bool>,
+    /// Whether devices without an IOMMU may be given away.
+    pub noiommu_allowed: Reading<bool>,
+    /// How many mappings a container may have.
+    pub mapping_limit: Reading<i64>,
     /// Whether the kernel has the vfio-pci driver registered.
     pub driver_registered: Reading<bool>,
 }
@@ -67,6 +73,8 @@ pub(super) fn gather(root: &Root) -> Vfio {
         nodes,
         allow_unsafe_interrupts: sysfs::read_parameter(root, UNSAFE_TYPE1),
         iommufd_unsafe_interrupts: sysfs::read_parameter(root, UNSAFE_IOMMUFD),
+        noiommu_allowed: sysfs::read_parameter(root, NOIOMMU),
+        mapping_limit: sysfs::parameter(root, MAPPINGS).and_then(|text| sysfs::decimal(&text)),
         driver_registered: driver_registered(root),
     }
 }
@@ -226,6 +234,25 @@ pub(super) const FACTS: &[Fact] = &[
             evidence(facts, UNSAFE_IOMMUFD, |vfio| {
                 (vfio.iommufd_unsafe_interrupts.clone().map(Value::Bool), None)
             })
+        },
+    },
+    Fact {
+        name: "vfio.noiommu-allowed",
+        kind: Kind::Bool,
+        doc: "Whether VFIO may give away devices without an IOMMU; absent when its module is not there.",
+        needs: Needs::VFIO,
+        read: |facts| {
+            evidence(facts, NOIOMMU, |vfio| (vfio.noiommu_allowed.clone().map(Value::Bool), None))
+        },
+    },
+    Fact {
+        name: "vfio.dma-entry-limit",
+        kind: Kind::Integer,
+        doc: "How many pieces of memory the older VFIO interface maps for a guest; absent when its \
+              module is not there.",
+        needs: Needs::VFIO,
+        read: |facts| {
+            evidence(facts, MAPPINGS, |vfio| (vfio.mapping_limit.clone().map(Value::Integer), None))
         },
     },
     Fact {

@@ -40,9 +40,14 @@ impl<'a> Uevent<'a> {
         match self.subsystem {
             "pci" | "iommu" | "vfio" | "vfio-dev" => device,
             "drivers" if self.path.starts_with("/bus/pci/") => Needs::PCI.and(Needs::VFIO),
-            "module" => Needs::MODULES.and(Needs::VFIO).and(Needs::IOMMU),
+            // KVM tells the control groups how many keys there are when it is loaded.
+            "module" => {
+                Needs::MODULES.and(Needs::VFIO).and(Needs::IOMMU).and(Needs::KVM).and(Needs::KERNEL)
+            }
             "misc" => match self.node {
-                Some("kvm" | "iommu") => Needs::MODULES.and(Needs::VFIO),
+                Some("kvm" | "iommu") => Needs::MODULES.and(Needs::VFIO).and(Needs::KVM),
+                Some("sev" | "sgx_enclave" | "sgx_provision") => Needs::TEE,
+                Some(node) if node.starts_with("vhost") => Needs::KVM,
                 Some(node) if node.starts_with("vfio") => Needs::MODULES.and(Needs::VFIO),
                 _ => Needs::NONE,
             },
@@ -78,6 +83,10 @@ mod tests {
         let node = "add@/devices/virtual/misc/iommu\0ACTION=add\0SUBSYSTEM=misc\0MAJOR=10\0\
                     MINOR=125\0DEVNAME=iommu\0SEQNUM=1905\0";
         assert!(needs(node).has(Needs::VFIO));
+        let sev = "add@/devices/virtual/misc/sev\0SUBSYSTEM=misc\0DEVNAME=sev\0";
+        assert_eq!(needs(sev), Needs::TEE);
+        let vsock = "add@/devices/virtual/misc/vhost-vsock\0SUBSYSTEM=misc\0DEVNAME=vhost-vsock\0";
+        assert_eq!(needs(vsock), Needs::KVM);
         for other in [
             "add@/devices/virtual/misc/tun\0SUBSYSTEM=misc\0DEVNAME=net/tun\0",
             "add@/devices/virtual/net/veth1\0SUBSYSTEM=net\0INTERFACE=veth1\0",

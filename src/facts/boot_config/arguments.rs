@@ -58,6 +58,7 @@ const RELEVANT: &[(&str, Family)] = &[
     ("pcie_acs_override", Family::Pci),
     ("rd.driver.blacklist", Family::Module),
     ("rd.driver.pre", Family::Module),
+    ("sev", Family::Tee),
     ("tdx*", Family::Tee),
     ("vfio*", Family::Vfio),
 ];

@@ -172,6 +172,73 @@ pub(in crate::facts) fn amd_pgtbl_v2(line: &Cmdline) -> Finding {
     Finding::bool(state.0, state.1)
 }
 
+/// Bool parameters of modules that SEV-SNP is off without.
+const SNP_NEEDS: &[&str] = &[
+    "kvm.mmio_caching",
+    "kvm_amd.lbrv",
+    "kvm_amd.npt",
+    "kvm_amd.sev",
+    "kvm_amd.sev_es",
+    "kvm_amd.sev_snp",
+];
+
+/// Bool parameters of modules that TDX is off without.
+const TDX_NEEDS: &[&str] = &[
+    "kvm.enable_virt_at_load",
+    "kvm.mmio_caching",
+    "kvm.tdp_mmu",
+    "kvm_intel.enable_apicv",
+    "kvm_intel.ept",
+    "kvm_intel.eptad",
+    "kvm_intel.tdx",
+];
+
+/// The parameters that switch SEV-SNP off.
+pub(in crate::facts) fn snp_off(line: &Cmdline) -> Finding {
+    let mut off = modules_off(line, SNP_NEEDS);
+    for param in line.all("sev").filter(|param| values(param).any(|element| element == "nosnp")) {
+        off.insert(param.token.to_owned());
+    }
+    Finding::set(off)
+}
+
+/// The parameters that switch TDX off.
+pub(in crate::facts) fn tdx_off(line: &Cmdline) -> Finding {
+    Finding::set(modules_off(line, TDX_NEEDS))
+}
+
+/// Whether KVM is asked to run TDX guests.
+pub(in crate::facts) fn tdx_asked(line: &Cmdline) -> Finding {
+    let last = module_bools(line, "kvm_intel.tdx").last();
+    Finding::bool(last.is_some_and(|(value, _)| value), last.map(|(_, param)| param))
+}
+
+/// The parameters that leave one of some bools off: the last word counts, and the words before it that
+/// say the same.
+fn modules_off(line: &Cmdline, keys: &[&str]) -> BTreeSet<String> {
+    let mut off = BTreeSet::new();
+    for key in keys {
+        let mut of_key = BTreeSet::new();
+        for (value, param) in module_bools(line, key) {
+            if value {
+                of_key.clear();
+            } else {
+                of_key.insert(param.token.to_owned());
+            }
+        }
+        off.extend(of_key);
+    }
+    off
+}
+
+/// The values of a module's bool, which modprobe takes from behind `--` as well. Without a value it is
+/// true; what is no bool is refused.
+fn module_bools<'a>(line: &'a Cmdline, key: &'a str) -> impl Iterator<Item = (bool, Param<'a>)> {
+    line.with_init()
+        .filter(move |param| param.is(key))
+        .filter_map(|param| Some((param.value.map_or(Some(true), parse_bool)?, param)))
+}
+
 /// Modules that neither autoload nor, for those of `module_blacklist`, load at all. Both compare byte
 /// for byte with names that hold no dash, so a name with one does nothing and is left out.
 pub(in crate::facts) fn module_denylist(line: &Cmdline) -> Finding {

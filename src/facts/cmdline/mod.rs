@@ -140,6 +140,27 @@ pub(super) const FACTS: &[Fact] = &[
         read: |facts| evidence(facts, meaning::unsafe_interrupts),
     },
     Fact {
+        name: "cmdline.snp-off",
+        kind: Kind::Set,
+        doc: "Booted parameters that switch SEV-SNP off, or something that it needs of KVM.",
+        needs: Needs::CMDLINE,
+        read: |facts| evidence(facts, meaning::snp_off),
+    },
+    Fact {
+        name: "cmdline.tdx-off",
+        kind: Kind::Set,
+        doc: "Booted parameters that switch TDX off, or something that it needs of KVM.",
+        needs: Needs::CMDLINE,
+        read: |facts| evidence(facts, meaning::tdx_off),
+    },
+    Fact {
+        name: "cmdline.tdx-asked",
+        kind: Kind::Bool,
+        doc: "Whether the booted command line asks KVM to run TDX guests; modprobe.d may do so as well.",
+        needs: Needs::CMDLINE,
+        read: |facts| evidence(facts, meaning::tdx_asked),
+    },
+    Fact {
         name: "cmdline.module-denylist",
         kind: Kind::Set,
         doc: "Modules that the booted command line keeps from loading, by `modprobe.blacklist` and \

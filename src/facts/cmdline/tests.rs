@@ -127,6 +127,32 @@ fn version_two_page_tables_can_be_taken_back() {
 }
 
 #[test]
+fn a_module_s_bool_is_off_by_its_last_word() {
+    let off = |line: &str| set(line, "cmdline.snp-off");
+    assert_eq!(off("kvm-amd.sev_snp=0 quiet"), ["kvm-amd.sev_snp=0"]);
+    assert_eq!(off("kvm_amd.sev=n kvm_amd.sev=off"), ["kvm_amd.sev=n", "kvm_amd.sev=off"]);
+    assert!(off("kvm_amd.sev=0 kvm_amd.sev=1").is_empty());
+    assert!(off("kvm_amd.sev=0 kvm_amd.sev kvm_amd.sev_es=maybe kvm_amd.avic=0").is_empty());
+    assert_eq!(off("x -- kvm_amd.npt=0"), ["kvm_amd.npt=0"]);
+    assert_eq!(off("sev=debug,nosnp mem_encrypt=off"), ["sev=debug,nosnp"]);
+    assert_eq!(
+        set("kvm_intel.ept=N kvm_intel.tdx=0", "cmdline.tdx-off"),
+        ["kvm_intel.ept=N", "kvm_intel.tdx=0"]
+    );
+}
+
+#[test]
+fn tdx_is_asked_for_by_the_last_word() {
+    assert_eq!(
+        flag("kvm-intel.tdx=1", "cmdline.tdx-asked"),
+        (true, Some("decided by kvm-intel.tdx=1".to_owned()))
+    );
+    assert!(flag("kvm_intel.tdx", "cmdline.tdx-asked").0);
+    assert!(!flag("kvm_intel.tdx=1 kvm_intel.tdx=0", "cmdline.tdx-asked").0);
+    assert_eq!(flag("tdx=1", "cmdline.tdx-asked"), (false, None));
+}
+
+#[test]
 fn a_denied_module_with_a_dash_is_not_denied() {
     let line = "modprobe.blacklist=nouveau,nvidia-drm modprobe.blacklist=nova_core \
                 module_blacklist=first module_blacklist=nvidiafb,";

@@ -1,8 +1,10 @@
-//! The small files: os-release, `/proc/cpuinfo`, `/proc/modules`. A file that is cut must never tell more
-//! than the whole one.
+//! The small files: os-release, and of `/proc` cpuinfo, modules, interrupts, meminfo and swaps, and the
+//! capacity of the `misc` controller. A file that is cut must never tell more than the whole one.
 #![no_main]
 
-use ccgpu_node::facts::{Reading, cpu, modules, os::OsRelease};
+use ccgpu_node::facts::interrupts::Remapping;
+use ccgpu_node::facts::memory::{self, MemInfo};
+use ccgpu_node::facts::{Reading, cgroup, cpu, interrupts, kernel, modules, os::OsRelease};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -10,7 +12,33 @@ fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     os_release(&text);
     modules_file(&text);
+    interrupts_file(bytes);
+    counts(&text);
 });
+
+/// More of the file may decide what was open, and never changes what was decided.
+fn interrupts_file(bytes: &[u8]) {
+    let cut_at = bytes.first().map_or(0, |first| usize::from(*first) * bytes.len() / 256);
+    match interrupts::parse(&bytes[..cut_at]) {
+        Remapping::Open(_) => {}
+        decided => assert_eq!(interrupts::parse(bytes), decided),
+    }
+}
+
+fn counts(text: &str) {
+    if let Reading::Known(info) = MemInfo::parse(text) {
+        assert!(info.hugetlb_percent().is_none_or(|percent| percent >= 0));
+    }
+    if let Reading::Known(names) = memory::swaps(text) {
+        assert!(names.iter().all(|name| text.contains(name.as_str())));
+    }
+    if let Reading::Known(all) = cgroup::parse(text) {
+        assert!(all.values().all(|count| *count >= 0));
+    }
+    if let Reading::Known(word) = kernel::chosen(text) {
+        assert!(text.contains(&format!("[{word}]")));
+    }
+}
 
 fn cpuinfo(bytes: &[u8]) {
     let whole = cpu::parse(bytes, bytes.len() + 1);

@@ -19,8 +19,9 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
     "rules/platform.toml",
+    "rules/kvm.toml",
     "rules/cmdline.toml",
     "rules/iommu.toml",
     "rules/tee.toml",
@@ -28,6 +29,7 @@ const FILES: [&str; 8] = [
     "rules/drivers.toml",
     "rules/vfio.toml",
     "rules/kubelet.toml",
+    "rules/system.toml",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

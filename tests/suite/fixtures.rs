@@ -103,12 +103,12 @@ const EXPECTED: &[Expected] = &[
     },
     broken("noiommu-mode", &["vfio-noiommu"]),
     broken("nouveau-bound", &["gpu-host-driver"]),
-    broken("nvidia-driver-loaded", &["gpu-host-driver", "nvidia-driver-loaded"]),
+    broken("nvidia-driver-loaded", &["nvidia-driver-loaded"]),
     broken("nvswitch-unbound", &["gpu-bound-to-vfio"]),
     ready("rtx-pro-6000-audio-snp"),
     broken("sev-snp-off", &["snp-enabled"]),
     broken("snp-passthrough", &["snp-passthrough"]),
-    broken("tdx-off", &["tdx-enabled"]),
+    broken("tdx-off", &["tdx-platform"]),
     remark("two-gpus-one-group", &["gpu-group-shared"]),
     Expected {
         fixture: "unidentified-function",
@@ -125,10 +125,53 @@ const EXPECTED: &[Expected] = &[
         ],
     },
     broken("unsafe-interrupts", &["vfio-unsafe-interrupts"]),
-    broken(
-        "virtual-machine-guest",
-        &["bare-metal", "gpu-host-driver", "iommu-in-firmware", "nvidia-driver-loaded"],
+    broken("virtual-machine-guest", &["bare-metal", "iommu-in-firmware", "nvidia-driver-loaded"]),
+    broken("interrupt-remapping-off-in-firmware", &["interrupt-remapping"]),
+    remark("kernel-not-tested", &["kernel-tested"]),
+    broken("kvm-amd-not-loaded", &["kvm-device"]),
+    broken("kvm-intel-not-loaded", &["kvm-device"]),
+    remark("lockdown-by-secure-boot", &["kernel-lockdown"]),
+    remark("no-misc-controller", &["misc-controller"]),
+    broken("no-vhost-net", &["vhost-net"]),
+    broken("no-vhost-vsock", &["vhost-vsock"]),
+    broken("snp-argument-off", &["snp-argument-off"]),
+    broken("snp-kernel-too-old", &["snp-kernel"]),
+    broken("snp-legacy-boot", &["uefi-boot"]),
+    broken("snp-memory-encryption-off", &["snp-memory-encryption"]),
+    broken("snp-memory-map-not-reserved", &["snp-rmp-table"]),
+    broken("snp-off-in-iommu", &["snp-iommu-feature"]),
+    broken("snp-passthrough-by-kernel", &["snp-default-domain"]),
+    broken("snp-processor-too-old", &["snp-processor"]),
+    broken("snp-secure-processor-missing", &["psp-device"]),
+    broken("snp-without-ids", &["snp-asids"]),
+    broken("tdx-argument-off", &["tdx-argument-off"]),
+    broken("tdx-hibernation", &["tdx-hibernation"]),
+    broken("tdx-kernel-too-old", &["tdx-kernel"]),
+    broken("tdx-module-missing", &["tdx-enabled"]),
+    broken("tdx-not-asked-for", &["tdx-argument"]),
+    broken("tdx-parameter-off", &["tdx-kvm-parameters"]),
+    Expected {
+        fixture: "tdx-waits-for-reboot",
+        exit: 4,
+        failed: &["tdx-argument-not-booted"],
+        unknown: &[],
+    },
+    remark("tdx-without-quote-service", &["tdx-quote-service"]),
+    remark("tdx-without-sgx", &["sgx-devices"]),
+    remark(
+        "untidy-snp-host",
+        &[
+            "available-memory",
+            "cgroup-version",
+            "reserved-huge-pages",
+            "selinux",
+            "swap",
+            "vfio-dma-entry-limit",
+            "vfio-noiommu-allowed",
+        ],
     ),
+    remark("untidy-tdx-host", &["crash-kernel", "unrestricted-guest"]),
+    broken("virtualization-off", &["cpu-virtualization"]),
 ];
 
 fn host(name: &str) -> String {
@@ -165,6 +208,45 @@ impl MapSorted for [&str] {
         let mut names: Vec<String> = self.iter().map(|name| (*name).to_owned()).collect();
         names.sort();
         names
+    }
+}
+
+/// What people meet most often on such hosts, as far as the host shows it, and the first line that a
+/// person reads after the header: the cause, not what follows from it.
+const CAUSES: &[(&str, &str)] = &[
+    ("snp-passthrough", "FAIL  snp-passthrough: the IOMMU's passthrough mode"),
+    ("nvidia-driver-loaded", "FAIL  nvidia-driver-loaded: the NVIDIA host driver is loaded"),
+    ("iommu-off-in-kernel", "FAIL  iommu-active: the kernel does not use the IOMMU"),
+    ("iommu-off-in-firmware", "FAIL  iommu-in-firmware: the firmware does not offer an IOMMU"),
+    ("companion-audio-snd", "FAIL  companion-host-driver: a host driver holds a function"),
+    ("foreign-device-in-group", "FAIL  gpu-group-viable: a GPU cannot be given to a guest"),
+    ("no-iommufd", "FAIL  iommufd: the kernel offers no iommufd"),
+    ("nvswitch-unbound", "FAIL  gpu-bound-to-vfio: a GPU or NVSwitch is not bound"),
+    ("gpu-power-unknown", "WARN  gpu-power-state: a GPU or NVSwitch is in an unknown power state"),
+    ("gates-missing-on-1.33", "FAIL  kubelet-pod-resources-get: the kubelet does not tell"),
+    ("kubelet-duplicate-gates", "FAIL  kubelet-runtime-class-in-image-cri: the kubelet does not"),
+    ("kubelet-flag-beats-file", "FAIL  kubelet-runtime-request-timeout: the kubelet gives up"),
+    ("lockdown-by-secure-boot", "WARN  kernel-lockdown: the kernel's lockdown keeps the GPUs'"),
+    ("tdx-off", "FAIL  tdx-platform: the firmware did not bring up TDX"),
+    ("tdx-hibernation", "FAIL  tdx-hibernation: the kernel could hibernate"),
+    ("tdx-not-asked-for", "FAIL  tdx-argument: nobody asks KVM to run TDX guests"),
+    ("tdx-module-missing", "FAIL  tdx-enabled: KVM cannot start TDX guests"),
+    ("snp-memory-map-not-reserved", "FAIL  snp-rmp-table: the firmware has reserved no memory"),
+    ("snp-off-in-iommu", "FAIL  snp-iommu-feature: the firmware has SEV-SNP switched off"),
+    ("snp-without-ids", "FAIL  snp-asids: the firmware leaves no address space ids"),
+    ("snp-secure-processor-missing", "FAIL  psp-device: the AMD secure processor is not there"),
+    ("kubelet-unknown-gate", "FAIL  kubelet-config-refused: the kubelet cannot start"),
+];
+
+#[test]
+fn the_first_failure_that_is_printed_is_the_cause() {
+    for (fixture, wanted) in CAUSES {
+        let shown = run(&["check", "--host", &host(fixture)]).stdout;
+        let is_block = |line: &&str| {
+            ["FAIL  ", "WARN  ", "NOTE  ", "UNKNOWN  "].iter().any(|word| line.starts_with(word))
+        };
+        let first = shown.lines().find(is_block).unwrap_or_default();
+        assert!(first.starts_with(wanted), "{fixture}: {first}");
     }
 }
 

@@ -19,7 +19,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
     "rules/platform.toml",
     "rules/cmdline.toml",
     "rules/iommu.toml",
@@ -28,6 +28,9 @@ const FILES: [&str; 8] = [
     "rules/drivers.toml",
     "rules/vfio.toml",
     "rules/kubelet.toml",
+    "rules/kata.toml",
+    "rules/containerd.toml",
+    "rules/operator.toml",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -96,6 +96,8 @@ const FACTS: &[&[Fact]] = &[
     super::cmdline::FACTS,
     super::boot_config::FACTS,
     super::kubelet::FACTS,
+    super::kata::FACTS,
+    super::container_runtime::FACTS,
     super::operator::FACTS,
 ];
 
@@ -109,6 +111,8 @@ const COLLECTIONS: &[&[Collection]] = &[
     super::cmdline::COLLECTIONS,
     super::boot_config::COLLECTIONS,
     super::kubelet::COLLECTIONS,
+    super::kata::COLLECTIONS,
+    super::container_runtime::COLLECTIONS,
     super::operator::COLLECTIONS,
 ];
 

@@ -8,8 +8,10 @@ mod assumption;
 pub mod boot_config;
 pub mod catalogue;
 pub mod cmdline;
+pub mod container_runtime;
 pub mod cpu;
 pub mod iommu;
+pub mod kata;
 pub mod kubelet;
 pub mod modules;
 pub mod operator;
@@ -18,6 +20,7 @@ pub mod pci;
 mod sysfs;
 #[cfg(test)]
 mod testing;
+mod told;
 mod value;
 pub mod vfio;
 
@@ -26,6 +29,7 @@ use std::collections::BTreeMap;
 pub use crate::host::{Cause, Reading, Source};
 use crate::host::{Root, Run};
 pub use assumption::{AssumptionError, assumption};
+pub use told::Told;
 pub use value::{Kind, Value, ValueError};
 
 /// Which sources a set of rules asks for: a set of the constants below.
@@ -55,13 +59,37 @@ impl Needs {
     pub const KUBELET: Self = Self(1 << 10);
     /// The kubelet's version, which may take running it.
     pub const KUBELET_VERSION: Self = Self(1 << 11);
-    /// Traces of the GPU Operator.
+    /// Whether the GPU Operator has been here.
     pub const OPERATOR: Self = Self(1 << 12);
-    pub const ALL: Self = Self((1 << 14) - 1);
+    /// Whether Kata Containers is installed, and where.
+    pub const KATA_FOUND: Self = Self(1 << 20);
+    /// Its version and what its configurations come to.
+    pub const KATA: Self = Self(1 << 21);
+    /// The container runtime's configuration.
+    pub const CONTAINER_RUNTIME: Self = Self(1 << 22);
+    /// The container runtime's version, which may take running it.
+    pub const CONTAINER_RUNTIME_VERSION: Self = Self(1 << 23);
+    /// What the GPU Operator and its device plugin leave behind.
+    pub const OPERATOR_FILES: Self = Self(1 << 24);
+    /// The specifications of the Container Device Interface.
+    pub const CDI: Self = Self(1 << 25);
+    pub const ALL: Self = Self((1 << 26) - 1);
+
+    /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
+    pub const SOFTWARE: Self = Self::KATA
+        .and(Self::CONTAINER_RUNTIME)
+        .and(Self::CONTAINER_RUNTIME_VERSION)
+        .and(Self::OPERATOR_FILES)
+        .and(Self::CDI);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub const fn has(self, other: Self) -> bool {
@@ -106,6 +134,11 @@ pub struct Facts {
     pub boot_config: Option<boot_config::BootConfig>,
     pub kubelet: Option<kubelet::Kubelet>,
     pub operator: Option<operator::Operator>,
+    pub kata_places: Option<kata::Places>,
+    pub kata: Option<kata::Kata>,
+    pub container_runtime: Option<container_runtime::ContainerRuntime>,
+    pub operator_files: Option<operator::Files>,
+    pub cdi: Option<operator::Cdi>,
 }
 
 /// Reads what is needed, each file once.
@@ -122,6 +155,19 @@ pub fn gather_again(
     previous: Facts,
     changed: Needs,
 ) -> Facts {
+    let facts = gather_host_again(root, run, needs, previous, changed);
+    facts.with_software_again(root, run, needs, changed)
+}
+
+/// The same, but of [`Needs::SOFTWARE`] nothing is read: what was known of it stays for
+/// [`Facts::with_software_again`].
+pub fn gather_host_again(
+    root: &Root,
+    run: &Run,
+    needs: Needs,
+    previous: Facts,
+    changed: Needs,
+) -> Facts {
     let assumed = previous.assumed;
     let again = Again { root, needs, changed };
     let boot_config = needs.has(Needs::BOOT_CONFIG);
@@ -129,6 +175,7 @@ pub fn gather_again(
     let basis = |source: Needs| if boot_config { source.and(Needs::BOOT_CONFIG) } else { source };
     let pci = Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::PCI_EVERY_DETAIL);
     let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
+    let places = Needs::KATA_FOUND.and(Needs::KATA);
     let os = again.source(Needs::OS, basis(Needs::OS), previous.os, || os::gather(root));
     let cmdline = again
         .source(Needs::CMDLINE, basis(Needs::CMDLINE), previous.cmdline, || cmdline::gather(root));
@@ -150,10 +197,43 @@ pub fn gather_again(
             kubelet::gather(root, run, needs, &assumed)
         }),
         operator: again.alone(Needs::OPERATOR, previous.operator, || operator::gather(root)),
+        kata_places: again.source(places, places, previous.kata_places, || kata::find(root)),
+        kata: previous.kata,
+        container_runtime: previous.container_runtime,
+        operator_files: previous.operator_files,
+        cdi: previous.cdi,
         boot_config,
         os,
         cmdline,
         assumed,
+    }
+}
+
+impl Facts {
+    /// Reads what is needed of [`Needs::SOFTWARE`], after all else.
+    #[must_use]
+    pub fn with_software_again(
+        mut self,
+        root: &Root,
+        run: &Run,
+        needs: Needs,
+        changed: Needs,
+    ) -> Self {
+        let again = Again { root, needs, changed };
+        let of_kata = Needs::KATA.and(Needs::KATA_FOUND);
+        self.kata = again.source(of_kata, Needs::KATA, self.kata, || match &self.kata_places {
+            Some(places) => kata::gather(root, run, places),
+            None => kata::gather(root, run, &kata::find(root)),
+        });
+        let wanted = Needs::CONTAINER_RUNTIME;
+        let runtime = wanted.and(Needs::CONTAINER_RUNTIME_VERSION);
+        self.container_runtime = again.source(runtime, wanted, self.container_runtime, || {
+            container_runtime::gather(root, run, needs, &self.assumed)
+        });
+        self.operator_files = again
+            .alone(Needs::OPERATOR_FILES, self.operator_files, || operator::gather_files(root));
+        self.cdi = again.alone(Needs::CDI, self.cdi, || operator::gather_cdi(root));
+        self
     }
 }
 

@@ -41,28 +41,26 @@ pub(super) fn redact(text: &str) -> String {
     let mut open: Option<(String, Until)> = None;
     for line in text.split_inclusive('\n') {
         let (body, end) = line.split_at(line.trim_end_matches(['\r', '\n']).len());
-        match open.take() {
-            Some((key, until)) => {
-                out.push_str(&value(&key, body));
-                open = (!until.is_reached(body)).then_some((key, until));
-            }
-            None => {
-                let content = body.trim_start();
-                if content.starts_with('#') {
-                    out.push('#');
-                } else if content.starts_with('[') {
-                    out.push_str(content.find(" #").map_or(body, |_| without_comment(body)));
-                } else if let Some((key, rest)) = body.split_once('=') {
-                    let name = key.trim().trim_matches(['"', '\'']);
-                    let name = name.rsplit('.').next().unwrap_or(name).to_owned();
-                    out.push_str(key);
-                    out.push('=');
-                    out.push_str(&value(&name, rest));
-                    open = Until::after(rest).map(|until| (name, until));
-                } else {
-                    out.push_str(&value("", body));
-                }
-            }
+        if let Some((key, until)) = open.take() {
+            out.push_str(&value(&key, body));
+            open = (!until.is_reached(body)).then_some((key, until));
+            out.push_str(end);
+            continue;
+        }
+        let content = body.trim_start();
+        if content.starts_with('#') {
+            out.push('#');
+        } else if content.starts_with('[') {
+            out.push_str(content.find(" #").map_or(body, |_| without_comment(body)));
+        } else if let Some((key, rest)) = body.split_once('=') {
+            let name = key.trim().trim_matches(['"', '\'']);
+            let name = name.rsplit('.').next().unwrap_or(name).to_owned();
+            out.push_str(key);
+            out.push('=');
+            out.push_str(&value(&name, rest));
+            open = Until::after(rest).map(|until| (name, until));
+        } else {
+            out.push_str(&value("", body));
         }
         out.push_str(end);
     }

@@ -83,9 +83,8 @@ fn drop_ins(root: &Root) -> Result<Vec<String>, Stop> {
                     }
                 }
             }
-            Reading::Known(_) => found.push(path),
             Reading::Absent if path == DROP_INS => {}
-            Reading::Absent => found.push(path),
+            Reading::Known(_) | Reading::Absent => found.push(path),
             Reading::Unreadable(cause) => {
                 return Err(Stop::CannotTell(cause, Source::file(path)));
             }

@@ -132,14 +132,14 @@ const ITEM_FACTS: &[ItemFact] = &[
         Kind::Bool,
         VERSION,
         "Whether the shim's program is there; absent where none is named.",
-        |facts, index| handler(facts, index, |it| exists(it, &it.program)),
+        |facts, index| handler(facts, index, |it| exists(it, it.program.as_ref())),
     ),
     item(
         "config-exists",
         Kind::Bool,
         VERSION,
         "Whether the shim's configuration is there; absent where none is named.",
-        |facts, index| handler(facts, index, |it| exists(it, &it.config)),
+        |facts, index| handler(facts, index, |it| exists(it, it.config.as_ref())),
     ),
     item(
         "snapshotter",
@@ -256,7 +256,7 @@ fn gpu_handler(facts: &Facts) -> Evidence {
     })
 }
 
-fn exists(handler: &Handler, named: &Option<super::handler::Named>) -> Evidence {
+fn exists(handler: &Handler, named: Option<&super::handler::Named>) -> Evidence {
     match named {
         Some(named) => {
             let reading = named.there.as_ref().map(|there| Value::Bool(*there));

@@ -164,8 +164,12 @@ fn chain(kubelet: Reading<i32>, configuration: Configuration) -> crate::facts::F
     let host = tree(&[("etc/hostname", "")]);
     let root = Root::directory(host.path()).unwrap();
     let run = Run::on(&root);
-    let mut facts =
-        crate::facts::gather(&root, &run, crate::facts::Needs::KUBELET, Default::default());
+    let mut facts = crate::facts::gather(
+        &root,
+        &run,
+        crate::facts::Needs::KUBELET,
+        crate::facts::Assumptions::default(),
+    );
     let timeout = Told::new(kubelet.map(GoDuration::from_minutes), Source::line("/k", 7));
     facts.kubelet.as_mut().unwrap().runtime_request_timeout = timeout;
     facts.kata = Some(Kata {

@@ -85,7 +85,7 @@ impl Reader<'_> {
         let of_hypervisor = |key| ["hypervisor", hypervisor, key];
         let kernel_params =
             self.or_default(&of_hypervisor("kernel_params"), text, String::new())?;
-        let lost = self.lost(effective, &of_hypervisor("kernel_params"), &kernel_params);
+        let lost = Self::lost(effective, &of_hypervisor("kernel_params"), &kernel_params);
         Ok(Configuration {
             shim: self.file.shim.clone(),
             path: self.file.path.clone(),
@@ -199,12 +199,7 @@ impl Reader<'_> {
     }
 
     /// A later file's kernel arguments replace the earlier ones; they do not add to them.
-    fn lost(
-        &self,
-        effective: &Effective,
-        path: &[&str],
-        now: &Told<String>,
-    ) -> Told<BTreeSet<String>> {
+    fn lost(effective: &Effective, path: &[&str], now: &Told<String>) -> Told<BTreeSet<String>> {
         let before = effective.base.at(path).and_then(|item| item.value.text()).unwrap_or_default();
         let kept: &str = now.reading.known().map_or("", String::as_str);
         let told = Told::known(lost_words(before, kept), now.source.clone());
@@ -249,13 +244,11 @@ fn image_pull_timeout(kernel_params: &Told<String>) -> Told<GoDuration> {
     let Some(given) = given else {
         return Told::known(from_seconds(IMAGE_PULL_SECONDS), source).with_note("default");
     };
-    match given.parse::<u32>() {
-        Ok(given) => Told::known(from_seconds(given.into()), source),
-        Err(_) => {
-            let what = format!("{IMAGE_PULL}={given}: no number of seconds");
-            Told::unreadable(Cause::malformed(source.line, what), source)
-        }
+    if let Ok(given) = given.parse::<u32>() {
+        return Told::known(from_seconds(given.into()), source);
     }
+    let what = format!("{IMAGE_PULL}={given}: no number of seconds");
+    Told::unreadable(Cause::malformed(source.line, what), source)
 }
 
 fn place(item: &Item) -> Source {

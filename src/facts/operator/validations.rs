@@ -33,18 +33,16 @@ pub struct Validations {
 }
 
 pub(super) fn read(root: &Root) -> Validations {
+    let untold = || {
+        let why = "the capture does not say when it was changed".to_owned();
+        Reading::Unreadable(Cause::NoAnswer(why))
+    };
     let files = root.list(VALIDATIONS).map(|entries| {
         let names = entries.into_iter().map(|entry| entry.name).take(NAMES_LIMIT);
         names
             .filter_map(|name| {
                 let modified = match root.stat(&format!("{VALIDATIONS}/{name}")) {
-                    Reading::Known(stat) => match stat.modified {
-                        Some(modified) => Reading::Known(modified),
-                        None => {
-                            let why = "the capture does not say when it was changed".to_owned();
-                            Reading::Unreadable(Cause::NoAnswer(why))
-                        }
-                    },
+                    Reading::Known(stat) => stat.modified.map_or_else(untold, Reading::Known),
                     // Deleted since the listing.
                     Reading::Absent => return None,
                     Reading::Unreadable(cause) => Reading::Unreadable(cause),

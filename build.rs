@@ -19,7 +19,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 10] = [
+const FILES: [&str; 13] = [
     "rules/platform.toml",
     "rules/kvm.toml",
     "rules/cmdline.toml",
@@ -29,6 +29,9 @@ const FILES: [&str; 10] = [
     "rules/drivers.toml",
     "rules/vfio.toml",
     "rules/kubelet.toml",
+    "rules/kata.toml",
+    "rules/containerd.toml",
+    "rules/operator.toml",
     "rules/system.toml",
 ];
 

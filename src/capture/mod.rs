@@ -5,6 +5,7 @@
 
 mod config_space;
 mod redact;
+mod toml;
 mod words;
 
 use crate::facts::{self, Assumptions, Needs};

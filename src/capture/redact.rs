@@ -4,6 +4,7 @@
 //! so that a fact that is added later leaks nothing before somebody thought about it.
 
 use super::config_space;
+use super::toml;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
 use crate::facts::interrupts;
 use crate::host::{Archive, Entry, Node};
@@ -51,6 +52,9 @@ const KUBELET_KEYS: &[&str] = &[
     "maxPods",
 ];
 
+/// Keys of a CDI specification that name a device and its nodes.
+const CDI_KEYS: &[&str] = &["cdiVersion", "kind", "name", "path", "hostPath"];
+
 /// Redacts in place.
 pub(super) fn redact(archive: &mut Archive) {
     drop_other_processes(archive);
@@ -79,6 +83,7 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "/usr/lib/os-release",
         "/lib/modules/",
         "/usr/lib/modules/",
+        "/run/nvidia/validations/",
     ];
     let name = path.rsplit('/').next().unwrap_or_default();
     let process =
@@ -120,13 +125,49 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         {
             flags(&text)
         }
-        _ if text.trim_start().starts_with('{') => json(&text),
+        _ if name == "VERSION" => text.chars().take(64).collect(),
+        _ if is_toml(path) => toml::redact(&text),
+        _ if path.contains("/cdi/") => cdi(&text),
+        _ if text.trim_start().starts_with('{') => json(&text, KUBELET_KEYS),
         _ if text.contains("kind:") || text.contains("\"kind\"") => yaml(&text),
         _ if bytes.is_empty() => String::new(),
         _ => return None,
     };
     // A text that was not UTF-8 stays broken in the same place only if nothing had to be changed.
     Some(if kept == text { bytes.to_vec() } else { kept.into_bytes() })
+}
+
+/// Configurations of Kata, of the container runtime, and what both import, whatever its name ends in.
+fn is_toml(path: &str) -> bool {
+    path.as_bytes().ends_with(b".toml")
+        || ["/kata-containers/", "/containerd/", "/crio/"].iter().any(|part| path.contains(part))
+}
+
+/// A specification of devices: their names and nodes stay, and all else in strings goes.
+fn cdi(text: &str) -> String {
+    if text.trim_start().starts_with('{') {
+        return json(text, CDI_KEYS);
+    }
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (body, end) = line.split_at(line.trim_end_matches(['\r', '\n']).len());
+        let content = body.trim_start_matches([' ', '\t', '-']);
+        let content = without_comment(content);
+        out.push_str(&body[..body.len() - body.trim_start_matches([' ', '\t', '-']).len()]);
+        let key = content.split(':').next().unwrap_or_default().trim_matches(['"', '\'']);
+        match content.find(": ") {
+            Some(colon) if !CDI_KEYS.contains(&key) => {
+                let (head, value) = content.split_at(colon + 2);
+                out.push_str(head);
+                out.push_str(&masked_scalar(value));
+            }
+            Some(_) => out.push_str(content),
+            None if content.ends_with(':') || content == "#" => out.push_str(content),
+            None => out.push_str(&masked_scalar(content)),
+        }
+        out.push_str(end);
+    }
+    out
 }
 
 /// Facts look through all processes for the kubelet; the capture tells of no other.
@@ -324,8 +365,8 @@ fn without_comment(content: &str) -> &str {
     }
 }
 
-/// A kubelet's JSON: strings that are values of other keys are masked, the rest stays byte for byte.
-fn json(text: &str) -> String {
+/// JSON: strings that are values of other keys are masked, the rest stays byte for byte.
+fn json(text: &str, keys: &[&str]) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut key) = (text, String::new());
     while let Some(start) = rest.find('"') {
@@ -345,7 +386,7 @@ fn json(text: &str) -> String {
         if rest[1.min(rest.len())..].trim_start().starts_with(':') {
             string.clone_into(&mut key);
             out.push_str(string);
-        } else if KUBELET_KEYS.contains(&key.as_str()) || masked_scalar(string) == string {
+        } else if keys.contains(&key.as_str()) || masked_scalar(string) == string {
             out.push_str(string);
         } else {
             out.push_str(MASK);
@@ -456,7 +497,8 @@ mod tests {
                 let _ = redacted(path, text.as_bytes());
             }
             let _ = yaml(&text);
-            let _ = json(&text);
+            let _ = json(&text, KUBELET_KEYS);
+            let _ = cdi(&text);
         }
     }
 }

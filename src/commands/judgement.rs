@@ -4,7 +4,7 @@ use super::host::Opened;
 use super::{CommandError, header, host, platform};
 use crate::cli;
 use crate::config::{Check, Loaded, Place};
-use crate::facts::{Assumptions, Facts, Needs, gather_again};
+use crate::facts::{Assumptions, Facts, Needs, gather_host_again};
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
@@ -142,14 +142,16 @@ pub(crate) fn judgement_again(
         )));
     }
     // What the rules need depends on the platform, and the platform on the host: so all that any stage
-    // could need is read, each file once.
+    // could need of the host is read, each file once, and the node's software once the stage is known.
     let widest = Platform { stage: wanted.stage.unwrap_or(Stage::Workload), tee: wanted.tee };
     let possible = wanted.choose(rules, widest)?;
     let needs = possible.needs().and(more(&possible)).and(platform::NEEDS).and(header::NEEDS);
-    let facts = gather_again(&opened.root, &opened.run, needs, previous, changed);
+    let facts = gather_host_again(&opened.root, &opened.run, needs, previous, changed);
 
     let chosen = platform::choose(wanted, &facts);
     let judged = wanted.choose(rules, chosen.platform)?;
+    let needs = judged.needs().and(more(&judged));
+    let facts = facts.with_software_again(&opened.root, &opened.run, needs, changed);
     let results = judge(&judged, &facts);
     let header = header::header(&facts, chosen, wanted, opened.origin.clone());
     Ok(Judgement { report: Report::new(header, judged.scope, results), facts })

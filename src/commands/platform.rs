@@ -7,7 +7,8 @@ use crate::facts::{Facts, Needs, Reading, Value, catalogue};
 use crate::rules::{Platform, Stage, Tee};
 
 /// What must be read to tell.
-pub(super) const NEEDS: Needs = Needs::CPU.and(Needs::PCI).and(Needs::OPERATOR);
+pub(super) const NEEDS: Needs =
+    Needs::CPU.and(Needs::PCI).and(Needs::OPERATOR).and(Needs::KATA_FOUND);
 
 const ASKED_FOR: &str = "asked for";
 const SET_IN: &str = "set in";
@@ -42,7 +43,7 @@ pub(super) fn is_chosen(why: &str) -> bool {
 }
 
 /// Once a device is handed to VFIO, or the GPU Operator has left its traces, all devices must be handed
-/// over; before that, none has to be.
+/// over; before that, none has to be. Kata comes before the operator.
 fn shown_stage(facts: &Facts) -> (Stage, String) {
     if reading(facts, "operator.validations") == Reading::Known(Value::Bool(true)) {
         return (Stage::Operator, "the GPU Operator has run here".to_owned());
@@ -50,6 +51,9 @@ fn shown_stage(facts: &Facts) -> (Stage, String) {
     match reading(facts, "pci.passthrough-binding") {
         Reading::Known(Value::Text(bound)) if bound != "none" => {
             (Stage::Operator, "devices are bound to vfio-pci".to_owned())
+        }
+        _ if reading(facts, "kata.found") == Reading::Known(Value::Bool(true)) => {
+            (Stage::Kata, "Kata is installed, and no device is bound to vfio-pci yet".to_owned())
         }
         _ => (Stage::Host, "no device is bound to vfio-pci yet".to_owned()),
     }

@@ -9,11 +9,13 @@ pub mod boot_config;
 pub mod catalogue;
 pub mod cgroup;
 pub mod cmdline;
+pub mod container_runtime;
 pub mod cpu;
 mod devices;
 pub mod firmware;
 pub mod interrupts;
 pub mod iommu;
+pub mod kata;
 pub mod kernel;
 pub mod kubelet;
 pub mod kvm;
@@ -26,6 +28,7 @@ mod sysfs;
 pub mod tee;
 #[cfg(test)]
 mod testing;
+mod told;
 mod value;
 pub mod vfio;
 
@@ -34,6 +37,7 @@ use std::collections::BTreeMap;
 pub use crate::host::{Cause, Reading, Source};
 use crate::host::{Root, Run};
 pub use assumption::{AssumptionError, assumption};
+pub use told::Told;
 pub use value::{Kind, Value, ValueError};
 
 /// Which sources a set of rules asks for: a set of the constants below.
@@ -63,7 +67,7 @@ impl Needs {
     pub const KUBELET: Self = Self(1 << 10);
     /// The kubelet's version, which may take running it.
     pub const KUBELET_VERSION: Self = Self(1 << 11);
-    /// Traces of the GPU Operator.
+    /// Whether the GPU Operator has been here.
     pub const OPERATOR: Self = Self(1 << 12);
     /// The secure processor's device, SGX, and the service that quotes.
     pub const TEE: Self = Self(1 << 14);
@@ -76,11 +80,35 @@ impl Needs {
     pub const FIRMWARE_DETAIL: Self = Self(1 << 18);
     /// Lockdown, `SELinux`, hibernation, crash kernel and control groups.
     pub const KERNEL: Self = Self(1 << 19);
+    /// Whether Kata Containers is installed, and where.
+    pub const KATA_FOUND: Self = Self(1 << 20);
+    /// Its version and what its configurations come to.
+    pub const KATA: Self = Self(1 << 21);
+    /// The container runtime's configuration.
+    pub const CONTAINER_RUNTIME: Self = Self(1 << 22);
+    /// The container runtime's version, which may take running it.
+    pub const CONTAINER_RUNTIME_VERSION: Self = Self(1 << 23);
+    /// What the GPU Operator and its device plugin leave behind.
+    pub const OPERATOR_FILES: Self = Self(1 << 24);
+    /// The specifications of the Container Device Interface.
+    pub const CDI: Self = Self(1 << 25);
     pub const ALL: Self = Self((1 << 26) - 1);
+
+    /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
+    pub const SOFTWARE: Self = Self::KATA
+        .and(Self::CONTAINER_RUNTIME)
+        .and(Self::CONTAINER_RUNTIME_VERSION)
+        .and(Self::OPERATOR_FILES)
+        .and(Self::CDI);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub const fn has(self, other: Self) -> bool {
@@ -131,6 +159,11 @@ pub struct Facts {
     pub firmware: Option<firmware::Firmware>,
     pub kernel: Option<kernel::Kernel>,
     pub cgroup: Option<cgroup::Cgroup>,
+    pub kata_places: Option<kata::Places>,
+    pub kata: Option<kata::Kata>,
+    pub container_runtime: Option<container_runtime::ContainerRuntime>,
+    pub operator_files: Option<operator::Files>,
+    pub cdi: Option<operator::Cdi>,
 }
 
 /// Reads what is needed, each file once.
@@ -147,6 +180,19 @@ pub fn gather_again(
     previous: Facts,
     changed: Needs,
 ) -> Facts {
+    let facts = gather_host_again(root, run, needs, previous, changed);
+    facts.with_software_again(root, run, needs, changed)
+}
+
+/// The same, but of [`Needs::SOFTWARE`] nothing is read: what was known of it stays for
+/// [`Facts::with_software_again`].
+pub fn gather_host_again(
+    root: &Root,
+    run: &Run,
+    needs: Needs,
+    previous: Facts,
+    changed: Needs,
+) -> Facts {
     let assumed = previous.assumed;
     let again = Again { root, needs, changed };
     let boot_config = needs.has(Needs::BOOT_CONFIG);
@@ -155,6 +201,7 @@ pub fn gather_again(
     let pci = Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::PCI_EVERY_DETAIL);
     let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
     let firmware = Needs::FIRMWARE.and(Needs::FIRMWARE_DETAIL);
+    let places = Needs::KATA_FOUND.and(Needs::KATA);
     let os = again.source(Needs::OS, basis(Needs::OS), previous.os, || os::gather(root));
     let cmdline = again
         .source(Needs::CMDLINE, basis(Needs::CMDLINE), previous.cmdline, || cmdline::gather(root));
@@ -183,10 +230,43 @@ pub fn gather_again(
             .source(firmware, Needs::FIRMWARE, previous.firmware, || firmware::gather(root, needs)),
         kernel: again.alone(Needs::KERNEL, previous.kernel, || kernel::gather(root)),
         cgroup: again.alone(Needs::KERNEL, previous.cgroup, || cgroup::gather(root)),
+        kata_places: again.source(places, places, previous.kata_places, || kata::find(root)),
+        kata: previous.kata,
+        container_runtime: previous.container_runtime,
+        operator_files: previous.operator_files,
+        cdi: previous.cdi,
         boot_config,
         os,
         cmdline,
         assumed,
+    }
+}
+
+impl Facts {
+    /// Reads what is needed of [`Needs::SOFTWARE`], after all else.
+    #[must_use]
+    pub fn with_software_again(
+        mut self,
+        root: &Root,
+        run: &Run,
+        needs: Needs,
+        changed: Needs,
+    ) -> Self {
+        let again = Again { root, needs, changed };
+        let of_kata = Needs::KATA.and(Needs::KATA_FOUND);
+        self.kata = again.source(of_kata, Needs::KATA, self.kata, || match &self.kata_places {
+            Some(places) => kata::gather(root, run, places),
+            None => kata::gather(root, run, &kata::find(root)),
+        });
+        let wanted = Needs::CONTAINER_RUNTIME;
+        let runtime = wanted.and(Needs::CONTAINER_RUNTIME_VERSION);
+        self.container_runtime = again.source(runtime, wanted, self.container_runtime, || {
+            container_runtime::gather(root, run, needs, &self.assumed)
+        });
+        self.operator_files = again
+            .alone(Needs::OPERATOR_FILES, self.operator_files, || operator::gather_files(root));
+        self.cdi = again.alone(Needs::CDI, self.cdi, || operator::gather_cdi(root));
+        self
     }
 }
 

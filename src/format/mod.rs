@@ -6,5 +6,6 @@ pub mod duration;
 pub mod grub_cfg;
 pub mod shell_vars;
 pub mod systemd_unit;
+pub mod toml_tree;
 pub mod version;
 pub mod yaml;

@@ -16,20 +16,41 @@ use super::root::Root;
 pub enum Program {
     /// `kubelet --version`, by the path of its binary. It reads no configuration.
     KubeletVersion { binary: String },
+    /// `containerd --version`, likewise.
+    ContainerdVersion { binary: String },
+    /// `crio --version`, likewise.
+    CrioVersion { binary: String },
+    /// `containerd-shim-kata-v2 --version`, likewise; it starts no shim.
+    KataShimVersion { binary: String },
 }
 
 impl Program {
+    /// The names of all.
+    const NAMES: [&'static str; 4] = [
+        "kubelet --version",
+        "containerd --version",
+        "crio --version",
+        "containerd-shim-kata-v2 --version",
+    ];
+
     /// Its name in a capture; the path of the binary says nothing there.
     fn name(&self) -> &'static str {
+        let [kubelet, containerd, crio, kata] = Self::NAMES;
         match self {
-            Self::KubeletVersion { .. } => "kubelet --version",
+            Self::KubeletVersion { .. } => kubelet,
+            Self::ContainerdVersion { .. } => containerd,
+            Self::CrioVersion { .. } => crio,
+            Self::KataShimVersion { .. } => kata,
         }
     }
 
     fn process(&self) -> Process {
         match self {
-            // A Go binary of 100 MB from a cold disk.
-            Self::KubeletVersion { binary } => {
+            // Go binaries of 100 MB from a cold disk.
+            Self::KubeletVersion { binary }
+            | Self::ContainerdVersion { binary }
+            | Self::CrioVersion { binary }
+            | Self::KataShimVersion { binary } => {
                 Process::new(binary, Duration::from_secs(5)).arg("--version")
             }
         }
@@ -63,9 +84,8 @@ impl Run {
     pub fn on(root: &Root) -> Self {
         let way = match root.as_archive() {
             Some(archive) => {
-                let program = Program::KubeletVersion { binary: String::new() };
-                let answer = archive.answer(program.name()).cloned();
-                Way::Captured(answer.map(|answer| (program.name(), answer)).into_iter().collect())
+                let answer = |name| Some((name, archive.answer(name)?.clone()));
+                Way::Captured(Program::NAMES.into_iter().filter_map(answer).collect())
             }
             None if root.is_live() => Way::Live,
             None => Way::Nobody,

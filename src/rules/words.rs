@@ -100,6 +100,12 @@ words! {
         Vfio = "vfio",
         /// The kubelet's configuration.
         Kubelet = "kubelet",
+        /// Kata Containers and its shims.
+        Kata = "kata",
+        /// containerd or CRI-O.
+        Runtime = "runtime",
+        /// The GPU Operator, its device plugin and CDI.
+        Operator = "operator",
         /// Requirements of the site's own.
         Site = "site",
     }

@@ -30,6 +30,39 @@ const fn remark(fixture: &'static str, failed: &'static [&'static str]) -> Expec
 }
 
 const EXPECTED: &[Expected] = &[
+    broken("agent-timeout-binds", &["image-pull-time"]),
+    remark("cdi-file-refused", &["cdi-specification-refused"]),
+    broken("cdi-stale", &["cdi-specification-stale"]),
+    broken("container-runtime-absent", &["container-runtime-present"]),
+    remark("containerd-1.7", &["container-runtime-version"]),
+    broken("containerd-cri-disabled", &["cri-disabled"]),
+    broken("containerd-handler-misplaced", &["kata-handler"]),
+    broken("containerd-handler-missing", &["kata-handler"]),
+    broken("containerd-handler-without-config", &["kata-handler-config"]),
+    broken("containerd-handler-without-shim", &["kata-handler-shim"]),
+    remark("containerd-image-snapshotter", &["kata-handler-snapshotters"]),
+    broken("containerd-import-missing", &["container-runtime-config-refused"]),
+    broken("containerd-no-snapshotter", &["kata-handler-guest-pull"]),
+    broken("device-plugin-for-gpus-only", &["device-plugin"]),
+    broken("device-plugin-without-cdi", &["cdi-specification"]),
+    broken("kata-absent", &["kata-present"]),
+    ready("kata-before-operator"),
+    broken("kata-drop-in-broken", &["kata-config-refused"]),
+    broken("kata-guest-not-confidential", &["kata-confidential-guest"]),
+    remark("kata-kernel-params-replaced", &["kata-kernel-params-lost"]),
+    broken("kata-no-cold-plug", &["kata-cold-plug"]),
+    broken("kata-other-kubelet-socket", &["kata-pod-resources-socket"]),
+    broken("kata-shim-missing", &["kata-gpu-shim"]),
+    remark("kata-stray-drop-in", &["kata-stray-drop-in"]),
+    broken("kata-too-old", &["kata-version"]),
+    broken("operator-absent", &["operator-present"]),
+    broken("operator-for-containers", &["operator-workload-type"]),
+    remark("operator-left-from-containers", &["operator-validation-contradicted"]),
+    remark("operator-validations-stale", &["operator-validation-stale"]),
+    remark("operator-without-cc-manager", &["operator-cc-manager"]),
+    broken("shim-timeout-binds", &["image-pull-time"]),
+    broken("shim-timeout-in-the-wrong-table", &["image-pull-time"]),
+    remark("timeout-raised-in-vain", &["timeout-without-effect"]),
     remark("acs-weakened", &["acs-weakened"]),
     remark("argument-not-persisted", &["kernel-argument-drift"]),
     remark("gpu-not-listed", &["gpu-family"]),
@@ -306,10 +339,11 @@ fn a_fixture_and_its_tree_give_the_same_report() {
             return;
         }
         let tree = tree.path().display().to_string();
-        // A tree runs no programs, so the version of its kubelet is told.
-        let assume = "kubelet.version=1.34.2";
-        let mut from_tree = report(&["--root", &tree, "--assume", assume]);
-        let mut from_file = report(&["--host", &host(name), "--assume", assume]);
+        // A tree runs no programs, so the versions that they would say are told.
+        let assume = ["kubelet.version=1.34.2", "container-runtime.version=2.3.0"];
+        let assume = ["--assume", assume[0], "--assume", assume[1]];
+        let mut from_tree = report(&[&["--root", tree.as_str()], &assume[..]].concat());
+        let mut from_file = report(&[&["--host", host(name).as_str()], &assume[..]].concat());
         for report in [&mut from_tree, &mut from_file] {
             report["host"].take();
             forget_version(report);
@@ -318,11 +352,12 @@ fn a_fixture_and_its_tree_give_the_same_report() {
     }
 }
 
-/// Takes out what says how the kubelet's version was learnt.
+/// Takes out what says how the versions were learnt.
 fn forget_version(report: &mut Value) {
     report["assumed"].take();
     for rule in report["rules"].as_array_mut().unwrap() {
-        if rule["id"].as_str().is_some_and(|id| id.starts_with("kubelet-")) {
+        let id = rule["id"].as_str().unwrap_or_default();
+        if id.starts_with("kubelet-") || id == "container-runtime-version" {
             rule["findings"].take();
         }
     }
@@ -352,6 +387,10 @@ pub(crate) fn unpack(archive: &Archive, top: &Path) -> bool {
                 if made.is_err() {
                     return false;
                 }
+            }
+            Node::Special(FileKind::Socket, _) => {
+                // One with nobody behind it.
+                drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
             }
             other => panic!("{} is {other:?}", path.display()),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::decode::{self, Decoded};
 use super::flags::Flags;
+pub(crate) use crate::facts::told::Stop;
 use crate::format::duration::GoDuration;
 use crate::host::{Cause, DEFAULT_CAP, FileKind, Reading, Root, Source};
 
@@ -42,14 +43,6 @@ pub(super) struct Merged {
     pub(super) lenient: Option<(Source, String)>,
     /// The files that were read, the main one first.
     pub(super) files: Vec<String>,
-}
-
-/// Why nothing takes effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The kubelet stops over this.
-    Fails(Cause, Source),
-    CannotTell(Cause, Source),
 }
 
 /// More files than any drop-in directory has.

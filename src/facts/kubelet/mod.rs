@@ -29,28 +29,7 @@ pub(super) use list::{COLLECTIONS, FACTS};
 pub(crate) use merge::{Stop, drop_ins};
 pub use start::Start;
 
-/// A reading, where it comes from, and what makes it plain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told<T> {
-    pub reading: Reading<T>,
-    pub source: Source,
-    pub note: Option<String>,
-}
-
-impl<T> Told<T> {
-    fn new(reading: Reading<T>, source: Source) -> Self {
-        Self { reading, source, note: None }
-    }
-
-    fn known(value: T, source: Source) -> Self {
-        Self::new(Reading::Known(value), source)
-    }
-
-    fn with_note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
-    }
-}
+pub use super::told::Told;
 
 /// How the kubelet's decoder takes the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,16 +10,31 @@ use crate::program::{assert_same, fixture, fixtures};
 
 /// Paths that change together, and the sources that read them.
 const CHANGES: &[(&[&str], Needs)] = &[
-    (&["/proc/cpuinfo"], Needs::CPU),
-    (&["/etc/os-release", "/usr/lib/os-release", "/proc/sys/kernel"], Needs::OS),
+    (&["/proc/cpuinfo", "/proc/meminfo", "/proc/swaps"], Needs::CPU.and(Needs::MEMORY)),
+    (&["/etc/os-release", "/usr/lib/os-release", "/proc/sys/kernel"], Needs::OS.and(Needs::KERNEL)),
     (&["/proc/cmdline"], Needs::CMDLINE),
-    (&["/boot", "/etc/default", "/etc/kernel", "/sys/firmware/efi"], Needs::BOOT_CONFIG),
-    (&["/var/lib/kubelet", "/etc/kubernetes", "/etc/systemd", "/usr/lib/systemd"], Needs::KUBELET),
-    (&["/proc/modules", "/sys/module"], Needs::MODULES.and(Needs::VFIO)),
-    (&["/dev"], Needs::MODULES.and(Needs::VFIO)),
-    (&["/sys/bus", "/sys/devices"], Needs::PCI.and(Needs::VFIO)),
-    (&["/sys/kernel", "/sys/class", "/sys/firmware/acpi"], Needs::IOMMU.and(Needs::PCI)),
-    (&["/run/nvidia"], Needs::OPERATOR),
+    (
+        &["/boot", "/etc/default", "/etc/kernel", "/sys/firmware/efi"],
+        Needs::BOOT_CONFIG.and(Needs::FIRMWARE),
+    ),
+    (
+        &["/var/lib/kubelet", "/etc/kubernetes", "/etc/systemd", "/usr/lib/systemd"],
+        Needs::KUBELET.and(Needs::TEE).and(Needs::OPERATOR_FILES),
+    ),
+    (&["/proc/modules", "/sys/module"], Needs::MODULES.and(Needs::VFIO).and(Needs::KVM)),
+    (&["/dev"], Needs::MODULES.and(Needs::VFIO).and(Needs::KVM).and(Needs::TEE)),
+    (&["/sys/bus", "/sys/devices"], Needs::PCI.and(Needs::VFIO).and(Needs::IOMMU)),
+    (
+        &["/sys/kernel", "/sys/class", "/sys/firmware/acpi"],
+        Needs::IOMMU.and(Needs::PCI).and(Needs::KERNEL).and(Needs::FIRMWARE_DETAIL),
+    ),
+    (&["/run/nvidia"], Needs::OPERATOR.and(Needs::OPERATOR_FILES)),
+    (
+        &["/opt", "/etc/kata-containers"],
+        Needs::KATA.and(Needs::KATA_FOUND).and(Needs::CONTAINER_RUNTIME),
+    ),
+    (&["/etc/containerd", "/etc/crio"], Needs::CONTAINER_RUNTIME),
+    (&["/etc/cdi", "/var/run/cdi", "/run/cdi"], Needs::CDI),
 ];
 
 fn parsed(name: &str) -> Archive {

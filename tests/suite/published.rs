@@ -378,7 +378,7 @@ fn on_a_small_disk() {
 #[test]
 fn a_disk_that_is_full_or_read_only_leaves_the_old_file_whole_and_stops_no_other_output() {
     let disk = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=64k none \"$CCGPU_DISK\" || exit 99; exec \"$0\" \"$@\"";
+    let script = "mount -t tmpfs -o size=192k none \"$CCGPU_DISK\" || exit 99; exec \"$0\" \"$@\"";
     let output = Command::new("unshare")
         .args(["-rm", "sh", "-c", script])
         .arg(std::env::current_exe().unwrap())

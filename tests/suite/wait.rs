@@ -15,8 +15,15 @@ use crate::program::{Outcome, command, fixture, has, outcome, run};
 
 /// Longer than anything here takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// A tree runs no programs.
-const ASSUMED: &str = "kubelet.version=1.34.2";
+/// A tree runs no programs, so nothing tells its versions.
+const ASSUMED: [&str; 6] = [
+    "--assume",
+    "kubelet.version=1.34.2",
+    "--assume",
+    "container-runtime.version=2.3.0",
+    "--assume",
+    "kata.version=4.1.0",
+];
 
 /// A recorded host as a directory; `None` where device nodes cannot be made.
 fn host(name: &str) -> Option<tempfile::TempDir> {
@@ -39,7 +46,7 @@ struct Waiting {
 impl Waiting {
     fn start(root: &Path, more: &[&str]) -> Self {
         let mut command = command();
-        command.args(["wait", "--assume", ASSUMED, "--root"]).arg(root).args(more);
+        command.arg("wait").args(ASSUMED).arg("--root").arg(root).args(more);
         Self::of(command)
     }
 
@@ -116,7 +123,7 @@ fn a_wait_whose_time_is_over_ends_as_check_would() {
         let Some(host) = host(name) else { return };
         let _ = std::fs::remove_dir_all(host.path().join(without));
         let root = host.path().display().to_string();
-        let arguments = ["--root", &root, "--assume", ASSUMED];
+        let arguments = [&["--root", &root], &ASSUMED[..]].concat();
         let checked = run(&[&["check"], &arguments[..]].concat());
         let waited = run(&[&["wait", "--timeout", "200ms"], &arguments[..]].concat());
         assert_eq!((checked.code, waited.code), (code, code), "{name}: {}", waited.stderr);
@@ -164,9 +171,10 @@ fn a_terminal_shows_one_line_that_is_taken_away_again() {
         return;
     }
     let line = format!(
-        "{} wait --root {} --assume {ASSUMED} --timeout 1500ms --format npd",
+        "{} wait --root {} {} --timeout 1500ms --format npd",
         env!("CARGO_BIN_EXE_ccgpu-node"),
-        host.path().display()
+        host.path().display(),
+        ASSUMED.join(" ")
     );
     let ended =
         outcome(Command::new("script").args(["-qec", &line, "/dev/null"]).output().unwrap());
@@ -199,7 +207,7 @@ fn what_cannot_be_watched_is_said_and_looked_at_from_time_to_time() {
         std::fs::remove_file(&node).unwrap();
         let mut command = unshared(&format!("{script} && exec \"$0\" \"$@\""));
         command.arg(env!("CARGO_BIN_EXE_ccgpu-node"));
-        command.args(["wait", "--assume", ASSUMED, "--root"]).arg(host.path());
+        command.arg("wait").args(ASSUMED).arg("--root").arg(host.path());
         let mut wait = Waiting::of(command);
         let said = wait.says("iommufd");
         assert!(said.contains(note), "{said}");
@@ -220,7 +228,7 @@ fn nothing_is_done_while_nothing_happens() {
     let trace = host.path().join("trace");
     let mut command = Command::new("strace");
     command.args(["-f", "-tt", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_ccgpu-node"));
-    command.args(["wait", "--assume", ASSUMED, "--root"]).arg(host.path());
+    command.arg("wait").args(ASSUMED).arg("--root").arg(host.path());
     let mut wait = Waiting::of(command);
     wait.says("iommufd");
     let calls = || std::fs::read_to_string(&trace).unwrap().lines().count();

@@ -137,7 +137,7 @@ fn what_is_not_understood_as_a_whole_is_not_understood() {
     for length in 0..text.len() - 1 {
         Ledger::parse(&text.as_bytes()[..length]).unwrap_err();
     }
-    assert!(Ledger::parse(&[b'['; 100_000]).is_err());
+    assert!(Ledger::parse(&vec![b'['; 100_000]).is_err());
 }
 
 #[test]

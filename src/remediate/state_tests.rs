@@ -67,7 +67,8 @@ fn a_ledger_that_cannot_be_used_is_an_open_breaker() {
         let why = host.state().breaker_why().unwrap();
         assert!(why.starts_with(LEDGER), "{what}: {why}");
     };
-    for bytes in [&b""[..], b"{}", b"null", b"\xff\0\x1b[2J", &[b' '; 2 << 20]] {
+    let long = vec![b' '; 2 << 20];
+    for bytes in [&b""[..], b"{}", b"null", b"\xff\0\x1b[2J", &long] {
         fs::write(&path, bytes).unwrap();
         stands("bytes");
     }

@@ -7,8 +7,9 @@ use crate::world::World;
 
 const SENTINEL: &str = "/run/reboot-required";
 
-/// The whole way there and back: `good` is a host with the hardware as the new arguments make it.
-fn there_and_back(world: &World, rule: &str, good: &str) {
+/// The whole way there and back: `good` is a host with the hardware as the new arguments make it, `bad` the
+/// one that the world was made from.
+fn there_and_back(world: &World, rule: &str, bad: &str, good: &str) {
     let before = Snapshot::of(&world.root());
     let all_before = Snapshot::of_all(&world.root());
     assert!(ends(world, &["check"], 1).contains(&format!("FAIL  {rule}")));
@@ -46,6 +47,7 @@ fn there_and_back(world: &World, rule: &str, good: &str) {
     assert!(back.contains("TAKEN BACK"), "{back}");
     assert!(is_there(world, SENTINEL));
     world.reboot();
+    world.hardware_of(bad);
     let recovered = ends(world, &["recover"], 0);
     assert!(recovered.contains("CONFIRMED"), "{recovered}");
     assert!(!is_there(world, SENTINEL));
@@ -57,7 +59,7 @@ fn there_and_back(world: &World, rule: &str, good: &str) {
 #[test]
 fn a_host_without_the_argument_gets_it_and_gives_it_back() {
     let Some(world) = host("iommu-off-in-kernel") else { return };
-    there_and_back(&world, "iommu-active", "h100-single-tdx");
+    there_and_back(&world, "iommu-active", "iommu-off-in-kernel", "h100-single-tdx");
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn a_cloud_drop_in_that_decides_is_outdone_and_untouched() {
     );
     world.must(&["grub-mkconfig", "-o", MENU]);
     world.keep();
-    there_and_back(&world, "iommu-active", "h100-single-tdx");
+    there_and_back(&world, "iommu-active", "iommu-off-in-kernel", "h100-single-tdx");
 }
 
 #[test]
@@ -87,7 +89,7 @@ fn single_quotes_are_kept() {
         old.replace('"', "'").trim_end_matches('\'').to_owned() + " intel_iommu=on' # ours"
     );
     world.reset();
-    there_and_back(&world, "iommu-active", "h100-single-tdx");
+    there_and_back(&world, "iommu-active", "iommu-off-in-kernel", "h100-single-tdx");
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn an_argument_that_must_go_goes_and_comes_back() {
     let report = ends(&world, &["check"], 1);
     let rule = report.lines().find_map(|line| line.strip_prefix("FAIL  ")).unwrap();
     let rule = rule.split(':').next().unwrap().to_owned();
-    there_and_back(&world, &rule, "h200x8-snp");
+    there_and_back(&world, &rule, "snp-passthrough", "h200x8-snp");
 }
 
 #[test]

@@ -250,15 +250,22 @@ impl World {
         copy(&[self.directory.path().join("kept/run")], &self.root());
     }
 
-    /// The hardware as another recorded host shows it: what the kernel makes of its new arguments.
+    /// The hardware as another recorded host shows it: what the kernel makes of its new arguments, and the
+    /// cluster of that.
     pub(crate) fn hardware_of(&self, fixture: &str) {
         let other = self.directory.path().join("other");
         unpack(fixture, &other);
         std::fs::remove_dir_all(self.path("sys")).unwrap();
         std::fs::rename(other.join("sys"), self.path("sys")).unwrap();
-        let _ = std::fs::remove_dir_all(self.path("dev/vfio"));
-        if other.join("dev/vfio").is_dir() {
-            copy(&[other.join("dev/vfio")], &self.path("dev"));
+        // And what the GPU Operator's pods make of the hardware that they find.
+        for place in
+            ["dev/vfio", "var/lib/kubelet/device-plugins", "run/nvidia", "run/cdi", "etc/cdi"]
+        {
+            let (here, there) = (self.path(place), other.join(place));
+            let _ = std::fs::remove_dir_all(&here);
+            if there.is_dir() {
+                copy(&[there], here.parent().unwrap());
+            }
         }
         std::fs::remove_dir_all(other).unwrap();
     }

@@ -14,23 +14,26 @@ pub struct Uevent<'a> {
 }
 
 impl<'a> Uevent<'a> {
-    /// Understands a message; `None` for what is none, such as those that udev sends.
+    /// Understands a message; `None` for what is none, such as those that udev sends, and for those that KVM
+    /// sends for each guest that starts or ends: a node that works must not be judged for each pod.
     pub fn parse(message: &'a [u8]) -> Option<Self> {
         let mut parts = message.split(|byte| *byte == 0);
         let (action, path) = text(parts.next()?)?.split_once('@')?;
         if action.is_empty() || !path.starts_with('/') {
             return None;
         }
-        let (mut subsystem, mut node) = (None, None);
+        let (mut subsystem, mut node, mut guest) = (None, None, false);
         for part in parts {
             // Names of files may be any bytes, and none of ours are.
             match text(part).and_then(|part| part.split_once('=')) {
                 Some(("SUBSYSTEM", value)) => subsystem = Some(value),
                 Some(("DEVNAME", value)) => node = Some(value),
+                Some(("EVENT", "create" | "destroy")) => guest = true,
                 _ => {}
             }
         }
-        Some(Self { path, subsystem: subsystem?, node })
+        let event = Self { path, subsystem: subsystem?, node };
+        (!(guest && node == Some("kvm"))).then_some(event)
     }
 
     /// The sources that may read differently after it.
@@ -87,7 +90,11 @@ mod tests {
         assert_eq!(needs(sev), Needs::TEE);
         let vsock = "add@/devices/virtual/misc/vhost-vsock\0SUBSYSTEM=misc\0DEVNAME=vhost-vsock\0";
         assert_eq!(needs(vsock), Needs::KVM);
+        let kvm = "change@/devices/virtual/misc/kvm\0SUBSYSTEM=misc\0DEVNAME=kvm\0";
+        assert!(needs(kvm).has(Needs::KVM));
         for other in [
+            "change@/devices/virtual/misc/kvm\0SUBSYSTEM=misc\0CREATED=3\0EVENT=create\0DEVNAME=kvm\0",
+            "change@/devices/virtual/misc/kvm\0SUBSYSTEM=misc\0COUNT=0\0EVENT=destroy\0DEVNAME=kvm\0",
             "add@/devices/virtual/misc/tun\0SUBSYSTEM=misc\0DEVNAME=net/tun\0",
             "add@/devices/virtual/net/veth1\0SUBSYSTEM=net\0INTERFACE=veth1\0",
             "add@/bus/usb/drivers/hub\0SUBSYSTEM=drivers\0",

@@ -225,13 +225,15 @@ fn next_means(facts: &Facts, meaning: fn(&Cmdline) -> Finding) -> Evidence {
 /// Whether what the running kernel's arguments say is certainly not said by the next boot's any more.
 fn gone_from_next(facts: &Facts, meaning: fn(&Cmdline) -> Finding) -> Evidence {
     let nothing = Value::Set(BTreeSet::new());
-    let booted = facts.cmdline.as_ref().map_or(
-        Reading::Unreadable(Cause::NotGathered),
-        |cmdline| cmdline.line.as_ref().map(|line| meaning(line).value != nothing),
-    );
+    let booted =
+        facts.cmdline.as_ref().map_or(Reading::Unreadable(Cause::NotGathered), |cmdline| {
+            cmdline.line.as_ref().map(|line| meaning(line).value != nothing)
+        });
     let next = next_means(facts, meaning);
     let reading = match (booted, &next.reading) {
-        (Reading::Known(true), Reading::Known(value)) => Reading::Known(Value::Bool(*value == nothing)),
+        (Reading::Known(true), Reading::Known(value)) => {
+            Reading::Known(Value::Bool(*value == nothing))
+        }
         // What cannot be told of the next boot is not certain.
         (Reading::Known(_), _) => Reading::Known(Value::Bool(false)),
         (Reading::Absent, _) => Reading::Absent,

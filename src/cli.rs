@@ -67,7 +67,7 @@ impl From<When> for host::Colour {
 pub enum Command {
     /// Judge a host: say whether it is fit, and if not, why and what to do.
     ///
-    /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
+    /// On this machine `[check]` of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
     /// option takes the place of its key, and --rules adds to it. With --root and --host it does not count.
     Check(Check),
     /// Tell what the daemon last found, at once; 3 where that is stale or no daemon runs.
@@ -76,7 +76,7 @@ pub enum Command {
     Wait(Wait),
     /// Mend what can be mended: show the plan, ask, change, verify, and undo what does not work.
     ///
-    /// On this machine [check] of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
+    /// On this machine `[check]` of /etc/ccgpu-node/config.toml counts where no option says otherwise: an
     /// option takes the place of its key, and --rules adds to it. With --root it does not count.
     Fix(Fix),
     /// Take back what a fix changed, the last one or one by its number.

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The first `changed` after a `follow` that had to watch something new answers soon, though nothing may
-//! have happened: what was read before it was watched is read once more (see [`files`]).
+//! have happened: what was read before it was watched is read once more (see `files`).
 //!
 //! Some things no event tells: attributes of sysfs and settings in `/proc` that are written, and what
 //! [`Watch::gaps`] names. A full check at long intervals has to make up for these.

@@ -222,26 +222,6 @@ fn next_means(facts: &Facts, meaning: fn(&Cmdline) -> Finding) -> Evidence {
     })
 }
 
-/// Whether what the running kernel's arguments say is certainly not said by the next boot's any more.
-fn gone_from_next(facts: &Facts, meaning: fn(&Cmdline) -> Finding) -> Evidence {
-    let nothing = Value::Set(BTreeSet::new());
-    let booted =
-        facts.cmdline.as_ref().map_or(Reading::Unreadable(Cause::NotGathered), |cmdline| {
-            cmdline.line.as_ref().map(|line| meaning(line).value != nothing)
-        });
-    let next = next_means(facts, meaning);
-    let reading = match (booted, &next.reading) {
-        (Reading::Known(true), Reading::Known(value)) => {
-            Reading::Known(Value::Bool(*value == nothing))
-        }
-        // What cannot be told of the next boot is not certain.
-        (Reading::Known(_), _) => Reading::Known(Value::Bool(false)),
-        (Reading::Absent, _) => Reading::Absent,
-        (Reading::Unreadable(cause), _) => Reading::Unreadable(cause),
-    };
-    Evidence { reading, source: next.source, note: None }
-}
-
 fn argument(facts: &Facts, index: usize, read: fn(&Argument) -> Evidence) -> Evidence {
     evidence(facts, |config| match config.arguments.get(index) {
         Some(argument) => read(argument),
@@ -316,22 +296,6 @@ pub(super) const FACTS: &[Fact] = &[
         doc: "Parameters of the next boot that switch the IOMMU off on an Intel host.",
         needs: NEEDS,
         read: |facts| next_means(facts, means::iommu_off_intel),
-    },
-    Fact {
-        name: "boot.iommu-off-removed-amd",
-        kind: Kind::Bool,
-        doc: "Whether a booted parameter that switches the IOMMU off on an AMD host is gone from the next \
-              boot for certain.",
-        needs: NEEDS,
-        read: |facts| gone_from_next(facts, means::iommu_off_amd),
-    },
-    Fact {
-        name: "boot.iommu-off-removed-intel",
-        kind: Kind::Bool,
-        doc: "Whether a booted parameter that switches the IOMMU off on an Intel host is gone from the next \
-              boot for certain.",
-        needs: NEEDS,
-        read: |facts| gone_from_next(facts, means::iommu_off_intel),
     },
     Fact {
         name: "boot.next-iommu-passthrough",

@@ -89,10 +89,6 @@ fn allowed_at_all(settings: &Remediate) -> Result<(), CommandError> {
         let why = format!("the configuration has [remediate] mode = \"{}\"", settings.mode);
         return Err(held_back(why));
     }
-    if settings.rules.is_empty() {
-        let why = "the configuration names no rule in [remediate] rules";
-        return Err(held_back(why.to_owned()));
-    }
     Ok(())
 }
 

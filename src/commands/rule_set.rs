@@ -48,6 +48,11 @@ fn as_rule_files(files: &[SiteFile]) -> Vec<RuleFile<'_>> {
     files.iter().map(|file| RuleFile { name: &file.name, text: &file.text }).collect()
 }
 
+/// Whether the site has rules of its own, or may have some that cannot be read.
+pub(super) fn site_has_rules() -> bool {
+    !matches!(site_files(), Ok(files) if files.is_empty())
+}
+
 fn site_files() -> Result<Vec<SiteFile>, CommandError> {
     let names = match Root::live()?.list(SITE_DIRECTORY) {
         Reading::Known(names) => names,

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{CommandError, output, platform};
+use super::{CommandError, configuration, output, platform, rule_set};
 use crate::cli;
+use crate::config::Check;
 use crate::exit::{Exit, Npd};
-use crate::host::Terminal;
+use crate::host::{Root, Terminal};
 use crate::publish::RUNTIME_DIRECTORY;
 use crate::publish::last::Last;
 use crate::report::human::Look;
@@ -31,7 +32,8 @@ pub(super) fn run(arguments: &cli::Status, terminal: Terminal) -> Result<ExitCod
 
 /// What the daemon knows, where that answers what `check` was asked: this machine, all rules, as it shows
 /// itself. A choice of rules, a stage, a TEE or a value that somebody gave, here or to the daemon, and a
-/// daemon of another version, whose rules are others, leave the answer to `check`.
+/// daemon of another version, whose rules are others, leave the answer to `check`. So do rules and choices of
+/// the site: the daemon may have been started before they were written.
 pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
     let cli::Check { host, selection, format: _, output, baseline, verbose: _ } = arguments;
     let cli::Host { root, host, assume } = host;
@@ -46,9 +48,16 @@ pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
         && tee.is_none()
         && output.is_none()
         && baseline.is_none();
-    let last = plain.then(|| Last::read(Path::new(RUNTIME_DIRECTORY)))?;
+    let last = (plain && !site_chooses()).then(|| Last::read(Path::new(RUNTIME_DIRECTORY)))?;
     let wide = last.stale.is_none() && last.report.as_ref().is_some_and(is_whole);
     wide.then_some(last)
+}
+
+/// Whether the site's files say, or may say, what is judged.
+fn site_chooses() -> bool {
+    let read = |root: Root| configuration::read(&root).ok();
+    let site = Root::live().ok().and_then(read);
+    rule_set::site_has_rules() || site.is_none_or(|site| site.config.check != Check::default())
 }
 
 fn is_whole(report: &Stored) -> bool {

@@ -5,12 +5,18 @@
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::environment;
 use crate::publish::{LOCK, RUNTIME_DIRECTORY};
+
+/// How often the lock is tried for,
+const TRIES: u32 = 10;
+/// and how long it is left alone in between.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why there is no place to work in.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +58,12 @@ impl RuntimeDirectory {
             .map_err(failed("open the directory", &path))?;
         let name = path.join(LOCK);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mode = Mode::from_raw_mode(0o644);
+        // Who can open it can hold it, and so keep every daemon from starting.
+        let mode = Mode::from_raw_mode(0o600);
         let lock =
             retry_on_intr(|| rustix::fs::openat(&directory, LOCK, flags | OFlags::CLOEXEC, mode));
         let lock = lock.map_err(failed("open", &name))?;
-        match retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)) {
+        match exclusive(&lock) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(RuntimeDirectoryError::Held { holder: holder(&lock) });
@@ -73,6 +80,19 @@ impl RuntimeDirectory {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Tries more than once: `status` holds the lock for a moment to ask whether somebody does.
+fn exclusive(lock: &OwnedFd) -> Result<(), Errno> {
+    let try_it =
+        || retry_on_intr(|| rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive));
+    for _ in 0..TRIES {
+        match try_it() {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    try_it()
 }
 
 fn holder(lock: &OwnedFd) -> String {
@@ -102,6 +122,25 @@ mod tests {
         }
         drop(first);
         RuntimeDirectory::take_at(path).unwrap();
+    }
+
+    #[test]
+    fn who_only_asks_keeps_no_daemon_from_starting_and_others_cannot_ask() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_owned();
+        drop(RuntimeDirectory::take_at(path.clone()).unwrap());
+        #[expect(clippy::disallowed_methods, reason = "a test opens the lock itself")]
+        let asks = std::fs::File::open(path.join(LOCK)).unwrap();
+        assert_eq!(asks.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        rustix::fs::flock(&asks, FlockOperation::NonBlockingLockShared).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(PAUSE);
+                drop(asks);
+            });
+            RuntimeDirectory::take_at(path).unwrap();
+        });
     }
 
     #[test]

@@ -263,16 +263,23 @@ fn status_hangs_on_nothing_that_stands_in_the_place_of_the_report() {
     }
 }
 
-/// Runs `check --format npd` where `/run` holds the report and a lock that is held; `None` where this
-/// user may not have a `/run` of its own.
 fn check_beside_daemon(report: &Path, lock: bool, more: &[&str]) -> Option<Outcome> {
+    check_on_site(Path::new("/nowhere"), report, lock, more)
+}
+
+/// Runs `check --format npd` where `/run` holds the report and a lock that is held, and `/etc` the site's
+/// directory alone; `None` where this user may not have such places of its own.
+fn check_on_site(site: &Path, report: &Path, lock: bool, more: &[&str]) -> Option<Outcome> {
     let script = "mount -t tmpfs none /run && mkdir /run/ccgpu-node || exit 99
+        mount -t tmpfs none /etc || exit 99
+        [ ! -e \"$SITE\" ] || cp -r \"$SITE\" /etc/ccgpu-node || exit 99
         cp \"$1\" /run/ccgpu-node/report.json && echo \"$2\" >/run/ccgpu-node/daemon.lock || exit 99
         program=$3 held=$4; shift 4
         [ $held = no ] && exec \"$program\" check --format npd \"$@\"
         flock -x /run/ccgpu-node/daemon.lock \"$program\" check --format npd \"$@\"";
     let output = Command::new("unshare")
         .args(["-rm", "sh", "-c", script, "sh"])
+        .env("SITE", site)
         .arg(report)
         .arg(PID.to_string())
         .arg(command().get_program())
@@ -312,6 +319,18 @@ fn check_for_npd_answers_from_the_daemon_only_where_that_is_what_was_asked() {
         &["--assume", "kubelet.version=1.34.2"],
     ] {
         itself(check_beside_daemon(&path, true, option), &option.join(" "));
+    }
+    // What the site wrote since the daemon read it.
+    for (name, text) in [
+        ("rules.d/a.toml", "schema = 1\n"),
+        ("config.toml", "[check]\nstage = \"host\"\n"),
+        ("config.d/a.toml", "[check]\nskip = [\"kubelet\"]\n"),
+    ] {
+        let site = tempfile::tempdir().unwrap();
+        let file = site.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+        itself(check_on_site(site.path(), &path, true, &[]), name);
     }
     let report: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let changed = machine.path("changed.json");

@@ -18,5 +18,6 @@ mod hostile;
 mod partial;
 mod pci_oracle;
 mod published;
+mod sandbox;
 mod shared_hosts;
 mod wait;

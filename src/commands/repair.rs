@@ -14,7 +14,7 @@ use crate::plan::sources::{self, Sources};
 use crate::plan::{Allowed, Fate, Proposal, propose};
 use crate::remediate::State;
 use crate::report::{Report, RuleResult, Status, Verdict};
-use crate::rules::{Chosen, Resolution, Severity};
+use crate::rules::{Chosen, Severity};
 
 /// A plan that was carried out, and the host as it was judged after that.
 pub(super) struct Done {
@@ -154,8 +154,7 @@ impl Repair<'_> {
             proposal.fates.iter().find(|(rule, _)| rule.id == result.rule.id).map(|it| &it.1)
         };
         let waits = |result: &RuleResult| {
-            fate(result) == Some(&Fate::InPlace)
-                || result.rule.resolved_by == Some(Resolution::Reboot)
+            fate(result) == Some(&Fate::InPlace) || result.waits_for_a_reboot()
         };
         let mut failed = required.peekable();
         if failed.peek().is_none() {

@@ -3,7 +3,7 @@
 use crate::apply::Verification;
 use crate::plan::{Fate, Plan, Proposal};
 use crate::report::{Report, Status};
-use crate::rules::{Resolution, Severity};
+use crate::rules::{Resolution, Rule, Severity};
 
 /// What judging again says of a plan that was carried out. `commands_left` where the tree is not the
 /// running machine, so that what only a program brings about is still to come.
@@ -31,8 +31,7 @@ pub(super) fn verdict(
             Status::Blocked
                 if commands_left
                     || result.blocked_by.iter().all(|root| {
-                        root.resolved_by == Some(Resolution::Reboot)
-                            || reboots(&proposal.plan, &root.id)
+                        waits_for_a_reboot(after, root) || reboots(&proposal.plan, &root.id)
                     }) =>
             {
                 waits = true;
@@ -47,13 +46,21 @@ pub(super) fn verdict(
         result.rule.severity == Severity::Required
             && matches!(result.status, Status::Fail | Status::Unknown)
             && was(&result.rule.id, Status::Pass)
-            && result.rule.resolved_by != Some(Resolution::Reboot)
+            && !result.waits_for_a_reboot()
             && !commands_left
     });
     match worse {
         Some(result) => failed(format!("{} passed before, and does not now", result.rule.id)),
         None if waits => Verification::AwaitsReboot,
         None => Verification::Holds,
+    }
+}
+
+/// Whether what a rule says goes away with a reboot. Of one that is not shown, only its nature is known.
+fn waits_for_a_reboot(report: &Report, rule: &Rule) -> bool {
+    match report.results.iter().find(|result| result.rule.id == rule.id) {
+        Some(result) => result.waits_for_a_reboot(),
+        None => rule.resolved_by == Some(Resolution::Reboot),
     }
 }
 

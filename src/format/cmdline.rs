@@ -114,6 +114,20 @@ impl Cmdline {
             .and_then(|index| self.params().nth(index))
     }
 
+    /// Whether all parameters of an argument stand in the line, wherever.
+    pub fn holds(&self, argument: &str) -> bool {
+        let argument = Self::parse(argument.as_bytes());
+        argument.params().all(|wanted| self.params().any(|param| param.same_as(&wanted)))
+    }
+
+    /// Whether all parameters of an argument are the last of their keys.
+    pub fn decides(&self, argument: &str) -> bool {
+        let argument = Self::parse(argument.as_bytes());
+        argument
+            .params()
+            .all(|wanted| self.last(wanted.key).is_some_and(|last| last.same_as(&wanted)))
+    }
+
     /// Bytes of the line, without its newline.
     pub fn length(&self) -> usize {
         self.length

@@ -9,7 +9,7 @@ use super::sources::Boot;
 use super::{Action, ArgumentChange, BootMenu, FileChange, Refusal, Refused, StepKind};
 use crate::facts::boot_config::{BootConfig, Loader, Status};
 use crate::facts::{Cause, Facts, Reading};
-use crate::format::cmdline::{Cmdline, Param};
+use crate::format::cmdline::Cmdline;
 
 const DEFAULTS: &str = "/etc/default/grub";
 
@@ -111,14 +111,8 @@ fn boot_menu(boot: &Boot, change: ArgumentChange) -> Result<BootMenu, Refused> {
 
 /// Whether a line has what comes and lacks what goes.
 fn is_satisfied(line: &Cmdline, change: &ArgumentChange) -> bool {
-    let parsed = |argument: &String| Cmdline::parse(argument.as_bytes());
-    let has = |argument: &Cmdline| {
-        argument.params().all(|wanted| line.params().any(|param| param.same_as(&wanted)))
-    };
-    // What comes last of its key decides, so it must be this one.
-    let last = |wanted: &Param<'_>| line.last(wanted.key).is_some_and(|last| last.same_as(wanted));
-    change.add.iter().map(parsed).all(|argument| argument.params().all(|wanted| last(&wanted)))
-        && !change.remove.iter().map(parsed).any(|argument| has(&argument))
+    change.add.iter().all(|argument| line.decides(argument))
+        && !change.remove.iter().any(|argument| line.holds(argument))
 }
 
 /// Why a boot may not have brought the arguments that it should, as far as the host shows it.

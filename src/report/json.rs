@@ -394,7 +394,7 @@ impl<'r> RuleV1<'r> {
                 safety: fix.safety,
                 edits: fix.edits.iter().map(ToString::to_string).collect(),
             }),
-            resolved_by_reboot: rule.resolved_by.is_some(),
+            resolved_by_reboot: result.waits_for_a_reboot() || rule.resolved_by.is_some(),
             override_reason: rule.overridden.as_ref().map(|change| change.reason.as_str()),
         }
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::exit::Exit;
 use crate::facts::catalogue::Collection;
 use crate::facts::{Cause, Source, Value};
-use crate::rules::{Advice, Fix, Offending, Platform, Rule, Severity, Test};
+use crate::rules::{Advice, Fix, Offending, Platform, Resolution, Rule, Severity, Test};
 pub use baseline::Comparison;
 pub(crate) use human::evidence::sentences;
 pub use verdict::{Counts, Verdict};
@@ -158,6 +158,8 @@ pub struct RuleResult {
     pub advice: Vec<usize>,
     /// Place of the rule's fix that fits this host.
     pub fix: Option<usize>,
+    /// What makes a failure go away without a change: of its nature, or because what mends it is made.
+    pub resolved_by: Option<Resolution>,
 }
 
 impl RuleResult {
@@ -168,6 +170,11 @@ impl RuleResult {
     /// What `fix` would do about it.
     pub fn fix(&self) -> Option<&Fix> {
         self.fix.and_then(|place| self.rule.fixes.get(place))
+    }
+
+    /// Whether a reboot alone puts a failure right.
+    pub fn waits_for_a_reboot(&self) -> bool {
+        self.status == Status::Fail && self.resolved_by == Some(Resolution::Reboot)
     }
 
     pub fn advice(&self) -> impl Iterator<Item = &Advice> {

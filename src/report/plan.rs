@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::page::{Ink, Look, Margin, Page};
 use super::{Report, RuleResult, Status};
 use crate::plan::{Action, Fate, FileChange, Plan, Proposal, StepKind};
-use crate::rules::{Resolution, Severity};
+use crate::rules::Severity;
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -101,20 +101,20 @@ fn difference(page: &mut Page<'_>, change: &FileChange) -> io::Result<()> {
 /// The failures that the plan does nothing about, and why.
 fn others(page: &mut Page<'_>, report: &Report, proposal: &Proposal) -> io::Result<()> {
     for (rule, fate) in &proposal.fates {
+        let result = report.results.iter().find(|result| result.rule.id == rule.id);
         let (ink, word, why) = match fate {
             Fate::Planned => continue,
             Fate::InPlace => (Ink::Advised, "DONE", "is written, and takes effect at a reboot"),
             Fate::Withheld => (Ink::Advised, "UNSAFE", "has a fix that takes --unsafe"),
             Fate::LeftOut => (Ink::Advised, "LEFT", "has a fix, and is left to a person"),
             Fate::Refused(_) => (Ink::Bad, "REFUSED", "cannot be mended here"),
-            Fate::Manual if rule.resolved_by == Some(Resolution::Reboot) => {
+            Fate::Manual if result.is_some_and(RuleResult::waits_for_a_reboot) => {
                 (Ink::Advised, "REBOOT", "takes effect at a reboot")
             }
             Fate::Manual => (Ink::Command, "MANUAL", "needs a person"),
         };
         page.blank()?;
         page.headed((ink, word), &[(Ink::Strong, &rule.id), (Ink::Plain, &format!(" {why}"))])?;
-        let result = report.results.iter().find(|result| result.rule.id == rule.id);
         if let Some(fix) = result.and_then(RuleResult::fix).filter(|_| *fate == Fate::Withheld) {
             let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
             page.labelled(BODY, "would", &edits.join(", "))?;

@@ -2,7 +2,7 @@
 
 use super::{RuleResult, Status};
 use crate::exit::Exit;
-use crate::rules::{Resolution, Severity};
+use crate::rules::Severity;
 
 crate::rules::words! {
     /// The answer to the question.
@@ -47,17 +47,13 @@ impl Verdict {
 /// Whether nothing but a reboot stands between a result and a pass. A rule that is blocked must be
 /// blocked by such failures alone: behind anything else, what it would say is not known.
 fn goes_away_with_a_reboot(result: &RuleResult, required: &[&RuleResult]) -> bool {
-    let resolved = |result: &RuleResult| {
-        result.status == Status::Fail && result.rule.resolved_by == Some(Resolution::Reboot)
-    };
     match result.status {
         Status::Pass | Status::NotApplicable => true,
-        Status::Fail => resolved(result),
+        Status::Fail => result.waits_for_a_reboot(),
         Status::Unknown => false,
-        Status::Blocked => result
-            .blocked_by
-            .iter()
-            .all(|root| required.iter().any(|other| other.rule.id == root.id && resolved(other))),
+        Status::Blocked => result.blocked_by.iter().all(|root| {
+            required.iter().any(|other| other.rule.id == root.id && other.waits_for_a_reboot())
+        }),
     }
 }
 

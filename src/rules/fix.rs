@@ -99,6 +99,18 @@ impl Edit {
     }
 }
 
+impl Edit {
+    /// The sources that show whether it is made and only a boot is missing.
+    pub(super) fn boot_needs(&self) -> Needs {
+        match self {
+            Self::AddKernelArgument(_)
+            | Self::RemoveKernelArgument(_)
+            | Self::RemoveKernelArguments(_) => Needs::BOOT_CONFIG.and(Needs::CMDLINE),
+            _ => Needs::NONE,
+        }
+    }
+}
+
 impl fmt::Display for Edit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -116,7 +116,9 @@ impl Rule {
     /// The sources that must be read to judge the rule.
     pub fn reads(&self) -> Needs {
         let collection = self.each.as_ref().map_or(Needs::NONE, |each| each.collection.needs);
-        self.tests().fold(collection, |needs, test| needs.and(test.fact.needs()))
+        let of_tests = self.tests().fold(collection, |needs, test| needs.and(test.fact.needs()));
+        let edits = self.fixes.iter().flat_map(|fix| &fix.edits);
+        edits.map(Edit::boot_needs).fold(of_tests, Needs::and)
     }
 
     /// What must be read besides, to plan its fixes.

@@ -104,6 +104,12 @@ const EXPECTED: &[Expected] = &[
     ready("hgx-b200x8-tdx"),
     ready("hidden-escape-sequences"),
     broken("iommu-off-by-argument", &["iommu-argument-off"]),
+    Expected {
+        fixture: "iommu-off-argument-removed",
+        exit: 4,
+        failed: &["iommu-argument-off"],
+        unknown: &[],
+    },
     broken("iommu-off-in-firmware", &["iommu-in-firmware"]),
     broken("iommu-off-in-kernel", &["iommu-active"]),
     ready("kubelet-1.31-both-gates"),

@@ -18,6 +18,7 @@ mod hostile;
 mod partial;
 mod pci_oracle;
 mod published;
+mod reboot;
 mod sandbox;
 mod shared_hosts;
 mod wait;

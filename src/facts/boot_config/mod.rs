@@ -100,6 +100,17 @@ impl BootConfig {
         Some(candidates.iter().all(|candidate| all(&candidate.line)))
     }
 
+    /// Whether both what the next boot reads and the text that it is generated from, where there is one,
+    /// are certainly as a condition wants them.
+    pub fn is_settled(&self, mut is_right: impl FnMut(&Cmdline) -> bool) -> bool {
+        let written = match &self.written {
+            Reading::Known(line) => is_right(line),
+            Reading::Absent => true,
+            Reading::Unreadable(_) => false,
+        };
+        written && self.next_lines(is_right) == Some(true)
+    }
+
     /// Where the next boot's arguments were read.
     fn next_source(&self) -> Source {
         match (&self.next.candidates, &self.configured) {

@@ -6,7 +6,7 @@ use std::io;
 use super::evidence::{self, Fold, brief, fold, list, plural};
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::{Report, RuleResult, Status};
-use crate::rules::{Resolution, Safety, Severity};
+use crate::rules::{Safety, Severity};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -70,9 +70,15 @@ pub(super) fn block(
             page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
         }
     }
-    if result.status == Status::Fail && rule.resolved_by == Some(Resolution::Reboot) {
+    if result.waits_for_a_reboot() {
         let label = if result.advice.is_empty() { "do" } else { "" };
-        page.entry(BODY, label, &[(Ink::Plain, "A reboot puts this right.")])?;
+        let text = match rule.resolved_by {
+            Some(_) => "A reboot puts this right.",
+            None => {
+                "The boot loader's configuration is in order already; a reboot puts this right."
+            }
+        };
+        page.labelled(BODY, label, text)?;
     }
     let held_up = held_up_by(report, &rule.id);
     if !held_up.is_empty() {

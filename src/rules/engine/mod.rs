@@ -3,15 +3,18 @@
 //! There are four answers about each thing, and the worst wins: it fails, it cannot be told, it passes,
 //! it is not concerned. A rule that found nothing to look at is never a pass.
 
+mod pending;
+
 use std::sync::Arc;
 
 use super::choose::{Chosen, concerns};
 use super::fix::Fix;
-use super::rule::{Each, Rule};
+use super::rule::{Each, Resolution, Rule};
 use super::test::{AbsentIs, Test};
 use crate::facts::catalogue::Evidence;
 use crate::facts::{Cause, Facts, Reading, Value};
 use crate::report::{About, Finding, Found, RuleResult, Status};
+use pending::waits_for_a_boot;
 
 /// Judges each chosen rule; the shown ones come back, in order.
 pub fn judge(chosen: &Chosen, facts: &Facts) -> Vec<RuleResult> {
@@ -70,6 +73,7 @@ impl Judge<'_> {
             blocked_by: Vec::new(),
             advice: Vec::new(),
             fix: None,
+            resolved_by: None,
         };
         match (concerned, applies) {
             (Some(false), _) | (_, Holds::No) => return result,
@@ -95,6 +99,13 @@ impl Judge<'_> {
         if result.status == Status::Fail {
             result.advice = self.advice();
             result.fix = self.fix();
+            result.resolved_by = self.rule.resolved_by;
+            // What is made already is not to be made again.
+            if result.fix().is_some_and(|fix| waits_for_a_boot(fix, self.facts)) {
+                result.resolved_by = Some(Resolution::Reboot);
+                result.fix = None;
+                result.advice = Vec::new();
+            }
         }
         result
     }

@@ -10,6 +10,7 @@ pub mod json;
 mod json_judged;
 pub mod junit;
 pub mod markdown;
+pub mod next_step;
 pub mod npd;
 mod page;
 pub mod plan;
@@ -31,6 +32,7 @@ use crate::facts::{Cause, Source, Value};
 use crate::rules::{Advice, Fix, Offending, Platform, Resolution, Rule, Severity, Test};
 pub use baseline::Comparison;
 pub(crate) use human::evidence::sentences;
+pub use next_step::NextStep;
 pub use verdict::{Counts, Verdict};
 pub(crate) use visible::visible;
 

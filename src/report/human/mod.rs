@@ -9,8 +9,9 @@ mod tests;
 
 use std::io::{self, Write};
 
-use super::page::{Ink, Margin, Page};
-use super::{Assumed, Header, HostOrigin, Report, RuleResult, Status};
+use super::next_step::fix_command;
+use super::page::{Ink, Margin, Page, Piece};
+use super::{Assumed, Header, HostOrigin, NextStep, Report, RuleResult, Status};
 use crate::rules::Severity;
 
 pub use super::page::Look;
@@ -22,6 +23,7 @@ const LISTED: usize = 5;
 pub fn render(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(out, look);
     header(&mut page, &report.header)?;
+    now(&mut page, report)?;
     let of = |severity, status| report.with(severity, status);
     let wrong = of(Severity::Required, Status::Fail)
         .chain(of(Severity::Required, Status::Unknown))
@@ -71,6 +73,55 @@ fn header(page: &mut Page<'_>, header: &Header) -> io::Result<()> {
         HostOrigin::Directory(path) => line("read", &format!("from {path}, not from this machine")),
         HostOrigin::Capture(path) => line("read", &format!("from {path}, a captured host")),
     }
+}
+
+/// What to do, before what is wrong. A host that is ready is told so by the last line.
+fn now(page: &mut Page<'_>, report: &Report) -> io::Result<()> {
+    let step = NextStep::of(report);
+    if matches!(step, NextStep::Nothing) {
+        return Ok(());
+    }
+    page.blank()?;
+    let mut say = |pieces: &[Piece<'_>]| page.headed((Ink::Strong, "NOW"), pieces);
+    match step {
+        NextStep::Nothing => Ok(()),
+        NextStep::Reboot => say(&[(Ink::Plain, "drain the node and reboot it")]),
+        NextStep::Fix(cause, fix) => say(&[(Ink::Command, &fix_command(&cause.rule.id, fix))]),
+        NextStep::Mend(cause) => {
+            let advice = cause.advice().next();
+            let what = advice.map_or(&cause.rule.title, |advice| &advice.text);
+            let what = format!(": {}", what.split_whitespace().collect::<Vec<_>>().join(" "));
+            say(&[(Ink::Strong, &cause.rule.id), (Ink::Plain, &what)])?;
+            let command = advice.and_then(|advice| advice.command.as_deref());
+            command_lines(page, 6, command)
+        }
+        NextStep::BecomeRoot => say(&[(Ink::Plain, permission(&report.header.origin))]),
+        NextStep::FindOut(result) => say(&[
+            (Ink::Plain, "find out what "),
+            (Ink::Strong, &result.rule.id),
+            (Ink::Plain, " could not tell"),
+        ]),
+        NextStep::JudgeMore => {
+            say(&[(Ink::Plain, "judge more: nothing that was judged answers the question")])
+        }
+    }
+}
+
+fn permission(origin: &HostOrigin) -> &'static str {
+    match origin {
+        HostOrigin::Live => "run it again with sudo: some of it only root may read",
+        HostOrigin::Directory(_) | HostOrigin::Capture(_) => {
+            "run it again as one who may read all of it"
+        }
+    }
+}
+
+/// What to type, line by line.
+fn command_lines(page: &mut Page<'_>, indent: usize, command: Option<&str>) -> io::Result<()> {
+    for line in command.iter().flat_map(|command| command.trim().lines()) {
+        page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
+    }
+    Ok(())
 }
 
 fn because(what: String, why: &str) -> String {

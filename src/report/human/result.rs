@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use super::command_lines;
 use super::evidence::{self, Fold, brief, fold, list, plural};
+use crate::report::next_step::fix_command;
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::{Report, RuleResult, Status};
-use crate::rules::{Safety, Severity};
+use crate::rules::{Rule, Severity};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
 
@@ -57,18 +59,13 @@ pub(super) fn block(
     }
     if let Some(fix) = result.fix() {
         let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
-        let option = if fix.safety == Safety::Unsafe { " --unsafe" } else { "" };
         page.labelled(BODY, "fix", &edits.join(", "))?;
-        let command = format!("ccgpu-node fix{option} --only {}", rule.id);
-        let indent = BODY.indent + BODY.label;
-        page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, &command)])?;
+        let command = fix_command(&rule.id, fix);
+        command_lines(page, BODY.indent + BODY.label, Some(&command))?;
     }
     for advice in result.advice() {
         page.labelled(BODY, "do", &advice.text)?;
-        for line in advice.command.iter().flat_map(|command| command.trim().lines()) {
-            let indent = BODY.indent + BODY.label;
-            page.verbatim(indent, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
-        }
+        command_lines(page, BODY.indent + BODY.label, advice.command.as_deref())?;
     }
     if result.waits_for_a_reboot() {
         let label = if result.advice.is_empty() { "do" } else { "" };
@@ -80,11 +77,7 @@ pub(super) fn block(
         };
         page.labelled(BODY, label, text)?;
     }
-    let held_up = held_up_by(report, &rule.id);
-    if !held_up.is_empty() {
-        let text = format!("{}: not judged until this passes", list(held_up.iter(), usize::MAX));
-        page.entry(BODY, "blocks", &[(Ink::Plain, &text)])?;
-    }
+    consequences(page, report, result, look)?;
     if look.verbose {
         for address in &rule.docs {
             page.entry(BODY, "docs", &[(Ink::Faint, address)])?;
@@ -131,10 +124,38 @@ fn findings(page: &mut Page<'_>, result: &RuleResult, look: Look) -> io::Result<
     Ok(())
 }
 
+/// What is not judged because of a rule; in full, with the error that each would lead to.
+fn consequences(
+    page: &mut Page<'_>,
+    report: &Report,
+    result: &RuleResult,
+    look: Look,
+) -> io::Result<()> {
+    let waiting = held_up_by(report, &result.rule.id);
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    if !look.verbose {
+        let text = format!("{}: not judged until this passes", ids(&waiting));
+        return page.entry(BODY, "blocks", &[(Ink::Plain, &text)]);
+    }
+    page.entry(BODY, "blocks", &[(Ink::Plain, "not judged until this passes:")])?;
+    for rule in waiting {
+        let leads_to = rule.symptom.as_ref().map(|symptom| format!(", which leads to: {symptom}"));
+        let leads_to = leads_to.unwrap_or_default();
+        page.entry(BODY, "", &[(Ink::Strong, &rule.id), (Ink::Plain, &leads_to)])?;
+    }
+    Ok(())
+}
+
 /// The shown rules that wait for one.
-fn held_up_by<'r>(report: &'r Report, id: &str) -> Vec<&'r str> {
+fn held_up_by<'r>(report: &'r Report, id: &str) -> Vec<&'r Rule> {
     let waits = |result: &&RuleResult| result.blocked_by.iter().any(|root| &*root.id == id);
-    report.results.iter().filter(waits).map(|result| &*result.rule.id).collect()
+    report.results.iter().filter(waits).map(|result| &*result.rule).collect()
+}
+
+fn ids(rules: &[&Rule]) -> String {
+    list(rules.iter().map(|rule| &rule.id), usize::MAX)
 }
 
 /// What waits for rules that are not shown: said once for each of them.
@@ -146,7 +167,7 @@ pub(super) fn held_up_by_unshown(page: &mut Page<'_>, report: &Report) -> io::Re
             continue;
         }
         said.push(&root.id);
-        let waiting = list(held_up_by(report, &root.id).iter(), usize::MAX);
+        let waiting = ids(&held_up_by(report, &root.id));
         let tail = format!(", which was left out but did not pass: {waiting}");
         page.blank()?;
         let why = "not judged because of ";

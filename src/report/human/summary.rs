@@ -3,9 +3,9 @@
 use std::io;
 
 use super::evidence::list;
-use crate::facts::Cause;
+use crate::report::next_step::lacks_permission;
 use crate::report::page::{Ink, Look, Page};
-use crate::report::{Comparison, Found, HostOrigin, Report, RuleResult, Scope, Status, Verdict};
+use crate::report::{Comparison, HostOrigin, Report, Scope, Status, Verdict};
 use crate::rules::Severity;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report, look: Look) -> io::Result<()> {
@@ -126,11 +126,6 @@ fn numbers(report: &Report) -> String {
     let rules = if total == 1 { "rule" } else { "rules" };
     let exit = report.exit() as u8;
     format!("{total} {rules}: {}; exit code {exit}", parts.join(", "))
-}
-
-fn lacks_permission(result: &RuleResult) -> bool {
-    let denied = |found: &Found| *found == Found::Unreadable(Cause::Permission);
-    result.findings.iter().any(|finding| denied(&finding.found))
 }
 
 fn assumptions(report: &Report) -> Vec<&'static str> {

@@ -29,6 +29,10 @@ fn a_host_with_problems() {
       stage    host (Kata Containers is not installed)
       tee      snp (the CPU has SEV-SNP)
 
+    NOW   iommu-active: In the firmware setup turn on AMD-Vi: Advanced, AMD CBS,
+        NBIO Common Options, IOMMU. Then look again:
+          $ dmesg | grep -e DMAR -e AMD-Vi --max-count=20 | tee /var/tmp/iommu-before-the-reboot.txt
+
     FAIL  iommu-active: the kernel does not use the IOMMU
         found     integer.five is 5, wanted at least 8
                     read from /sys/known
@@ -90,6 +94,10 @@ fn a_host_with_problems_in_full() {
       stage    host (Kata Containers is not installed)
       tee      snp (the CPU has SEV-SNP)
 
+    NOW   iommu-active: In the firmware setup turn on AMD-Vi: Advanced, AMD CBS,
+        NBIO Common Options, IOMMU. Then look again:
+          $ dmesg | grep -e DMAR -e AMD-Vi --max-count=20 | tee /var/tmp/iommu-before-the-reboot.txt
+
     FAIL  iommu-active: the kernel does not use the IOMMU
         found     integer.five is 5, wanted at least 8
                     read from /sys/known
@@ -100,7 +108,9 @@ fn a_host_with_problems_in_full() {
         do        In the firmware setup turn on AMD-Vi: Advanced, AMD CBS, NBIO
                   Common Options, IOMMU. Then look again:
                   $ dmesg | grep -e DMAR -e AMD-Vi --max-count=20 | tee /var/tmp/iommu-before-the-reboot.txt
-        blocks    iommu-groups, gpu-isolated: not judged until this passes
+        blocks    not judged until this passes:
+                  iommu-groups
+                  gpu-isolated
         docs      https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/confidential-containers.html
 
     FAIL  gpu-driver: a GPU is not held by vfio-pci
@@ -191,6 +201,8 @@ fn a_host_that_is_ready_after_a_reboot() {
       stage    host (Kata Containers is not installed)
       tee      snp (the CPU has SEV-SNP)
 
+    NOW   drain the node and reboot it
+
     FAIL  arguments: arguments is wrong
         found     bool.false is false, wanted true
                     read from /sys/known
@@ -231,6 +243,8 @@ fn a_host_that_cannot_be_judged() {
       tee      not known (the CPU's flags cannot be read)
       read     from /mnt/image, not from this machine
 
+    NOW   run it again as one who may read all of it
+
     UNKNOWN  a: cannot tell whether a is wrong
         found     which GPUs there are cannot be told: permission denied
                     read from /sys/bus/pci/devices
@@ -269,6 +283,8 @@ fn what_is_assumed_and_what_waits_for_a_hidden_rule_is_said() {
       gpus     8 x NVIDIA H100 SXM5 80GB
       stage    host (Kata Containers is not installed)
       tee      snp (the CPU has SEV-SNP)
+
+    NOW   timeout: timeout is wrong
 
     FAIL  timeout: timeout is wrong
         found     kubelet.timeout is 10m0s (assumed, not read), wanted at least
@@ -332,6 +348,8 @@ fn nothing_of_a_host_reaches_the_terminal_as_it_is() {
       gpus     \x9b31mred\r\n
       stage    host (Kata Containers is not installed)
       tee      snp (the CPU has SEV-SNP)
+
+    NOW   hostile: hostile is wrong
 
     FAIL  hostile: hostile is wrong
         found     text.hostile is a\x1b[31m\nb\u{202e}c, wanted x

@@ -27,6 +27,7 @@ from . import cache, disk, initramfs
 from .machine import Machine, answers
 
 DIRECTORY = pathlib.Path(__file__).parent.parent / "scenarios"
+BUILT_PACKAGES = pathlib.Path(__file__).parent.parent.parent.parent / "target/packages"
 KEYS = {"title", "proves", "iommu", "cpu", "arguments", "disk", "deadline", "full"}
 KEYS |= {"port", "file", "step", "boot"}
 STEP_KEYS = {"name", "run", "check", "exit", "contains", "lacks", "verdict", "fails", "unknown"}
@@ -88,20 +89,27 @@ def _memory(scenario, package, work):
         "/bin/ccgpu-node": ((package / "ccgpu-node").read_bytes(), 0o755),
     }
     initramfs.with_files(files, archive)
-    image, _ = initramfs.kernel()
     # A panic ends the run with its reason on the console.
     arguments = f"console=ttyS0 panic=-1 {scenario.get('arguments', '')}"
-    return ["-kernel", str(image), "-initrd", str(archive), "-append", arguments]
+    return ["-kernel", str(initramfs.kernel()), "-initrd", str(archive), "-append", arguments]
 
 
 def _disk(scenario, package, work):
     files = {file["name"]: (file["text"].encode(), file.get("mode", 0o644)) for file in scenario.get("file", ())}
     for number, boot in enumerate(scenario["boot"], 1):
         files[f"scenario.{number}"] = (_script(boot["step"]), 0o644)
-    for built in package.glob("*.deb"):
-        files["ccgpu-node.deb"] = (built.read_bytes(), 0o644)
+    files["ccgpu-node.deb"] = (_debian_package(package).read_bytes(), 0o644)
     disk.brought_along(files, work / "lab.img")
     return disk.drives(disk.image(scenario["disk"]), work)
+
+
+def _debian_package(package):
+    """The one that is tested: beside the program, or where `packaging/build` puts it."""
+    for directory in (package, BUILT_PACKAGES):
+        found = sorted(directory.glob("*.deb"), key=lambda deb: deb.stat().st_mtime)
+        if found:
+            return found[-1]
+    raise RuntimeError(f"no Debian package in {package} or {BUILT_PACKAGES}; `packaging/build` makes it")
 
 
 def _script(steps):

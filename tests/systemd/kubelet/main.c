@@ -158,7 +158,7 @@ static void *die(void *after) {
 }
 
 static void serve_health(int port) {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+    static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     int one = 1, server = socket(AF_INET, SOCK_STREAM, 0), client;
     char request[4096];

@@ -19,6 +19,7 @@ NEEDED = {
 }
 # And for machines with a disk.
 NEEDED_FOR_DISKS = {
+    "cc": "gcc libc6-dev",
     "debootstrap": "debootstrap",
     "grub-mkstandalone": "grub-common",
     "mcopy": "mtools",
@@ -27,6 +28,7 @@ NEEDED_FOR_DISKS = {
     "mkfs.xfs": "xfsprogs",
     "sfdisk": "fdisk",
     "/usr/lib/grub/x86_64-efi/moddep.lst": "grub-efi-amd64-bin",
+    "/usr/include/yaml.h": "libyaml-dev",
     "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf",
 }
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

@@ -138,7 +138,7 @@ def _filesystem(work, kind):
         cache.sh(f"mkfs.ext4 -q -L boot -d {work}/boot {work}/boot.img")
         return
     # mkfs.xfs takes a description of the files: kind and mode, owner, group, and where the content is.
-    lines = ["/", "0", "d--755 0 0"]
+    lines = ["/", "0 0", "d--755 0 0"]
 
     def describe(directory):
         for file in sorted(directory.iterdir()):

@@ -40,7 +40,7 @@ def kept(name, ingredients, build):
 def sh(command, **options):
     """Runs a shell command that must succeed; what it said is shown if it does not."""
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
+        ["bash", "-euo", "pipefail", "-c", f"PATH=$PATH:/usr/sbin:/sbin; {command}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

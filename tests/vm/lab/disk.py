@@ -29,7 +29,9 @@ PACKAGES = [
 ]
 # What the guest's disks need to be found; all modules would make loading the slowest part of a boot.
 INITRAMFS_MODULES = ["nvme", "ext4", "xfs"]
-ROOT_SIZE, BOOT_SIZE, ESP_SIZE = 1500, 240, 64
+ROOT_SIZE, ESP_SIZE = 1500, 64
+# XFS is never made smaller than 300 MiB.
+BOOT_SIZE = {"ext4": 240, "xfs": 320}
 MIB = 1 << 20
 EARLY = """search --no-floppy --label boot --set=root
 set prefix=($root)/grub
@@ -76,7 +78,7 @@ def _build(path, boot_filesystem):
         cache.sh(f"mkfs.ext4 -q -L root -d {root} {work}/root.img")
         _filesystem(work, boot_filesystem)
         _esp(work)
-        _assemble(work, path)
+        _assemble(work, path, boot_filesystem)
 
 
 def _configure(root, boot_filesystem):
@@ -131,12 +133,12 @@ GRUB_DEFAULTS = [
 
 def _filesystem(work, kind):
     """The partition of /boot from the files of `boot`."""
-    cache.sh(f"truncate -s {BOOT_SIZE}M {work}/boot.img")
+    cache.sh(f"truncate -s {BOOT_SIZE[kind]}M {work}/boot.img")
     if kind == "ext4":
         cache.sh(f"mkfs.ext4 -q -L boot -d {work}/boot {work}/boot.img")
         return
     # mkfs.xfs takes a description of the files: kind and mode, owner, group, and where the content is.
-    lines = ["/", "0", "d--755 0 0"]
+    lines = ["/", "0 0", "d--755 0 0"]
 
     def describe(directory):
         for file in sorted(directory.iterdir()):
@@ -165,8 +167,8 @@ def _esp(work):
     )
 
 
-def _assemble(work, path):
-    parts = [("esp", ESP_SIZE, "U"), ("boot", BOOT_SIZE, "L"), ("root", ROOT_SIZE, "L")]
+def _assemble(work, path, boot_filesystem):
+    parts = [("esp", ESP_SIZE, "U"), ("boot", BOOT_SIZE[boot_filesystem], "L"), ("root", ROOT_SIZE, "L")]
     at, table, copies = 1, ["label: gpt"], []
     for name, size, kind in parts:
         table.append(f"start={at}MiB, size={size}MiB, type={kind}")

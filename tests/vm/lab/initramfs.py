@@ -1,61 +1,63 @@
-"""A Linux that is all in memory: busybox, the VFIO modules of the host's Debian kernel, and ccgpu-node."""
+"""A Linux that is all in memory: busybox, the VFIO modules of a Debian kernel, and ccgpu-node."""
 
-import glob
+import lzma
 import pathlib
 import shutil
 import subprocess
 import tempfile
 
-from . import cache
+from . import cache, packages
 
 MODULES = ["vfio-pci", "vfio_iommu_type1", "pci-stub"]
 GUEST = pathlib.Path(__file__).parent.parent / "guest"
 
 
 def kernel():
-    """The newest Debian kernel that is installed: its image and its version."""
-    images = sorted(glob.glob("/boot/vmlinuz-*-amd64"))
-    if not images:
-        raise RuntimeError("no kernel below /boot; the package is linux-image-amd64")
-    return pathlib.Path(images[-1]), images[-1].removeprefix("/boot/vmlinuz-")
+    """The image of the kernel."""
+    root, version = packages.kernel()
+    return root / f"boot/vmlinuz-{version}"
 
 
 def base():
     """What all scenarios share, as a compressed cpio archive."""
-    image, version = kernel()
+    root, version = packages.kernel()
     init = GUEST / "init"
     return cache.kept(
-        "initramfs.cpio.gz", [version, init, *MODULES], lambda path: _build(path, version, init)
+        "initramfs.cpio.gz", [version, init, *MODULES], lambda path: _build(path, root, version, init)
     )
 
 
-def _build(path, version, init):
+def _build(path, host, version, init):
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory)
         for name in ("bin", "proc", "sys", "dev", "run", "tmp", "etc", "var/lib"):
             (root / name).mkdir(parents=True)
-        shutil.copy("/bin/busybox", root / "bin/busybox")
+        shutil.copy(packages.busybox(), root / "bin/busybox")
         shutil.copy(init, root / "init")
         modules = root / "lib/modules" / version
         modules.mkdir(parents=True)
-        for line in _needed(version):
-            shutil.copy(line, modules)
+        for module in _needed(host, version):
+            if module.suffix == ".xz":
+                (modules / module.stem).write_bytes(lzma.decompress(module.read_bytes()))
+            else:
+                shutil.copy(module, modules)
         # Flat, so that busybox's modprobe finds them by the file that its depmod writes.
-        cache.sh(f"/sbin/depmod -b {root} {version}")
+        cache.sh(f"depmod -b {root} {version}")
         _pack(root, path)
 
 
-def _needed(version):
-    """The files of the modules and of what they need, in the order of loading."""
+def _needed(host, version):
+    """The files of the modules and of what they need, in the order of loading; `host` has the kernel."""
     files = []
     for module in MODULES:
         shown = subprocess.run(
-            ["/sbin/modprobe", "-S", version, "--show-depends", module],
+            ["modprobe", "-d", str(host), "-S", version, "--show-depends", module],
             check=True,
+            env={"PATH": packages.PATH},
             capture_output=True,
             text=True,
         ).stdout
-        files += [line.split()[1] for line in shown.splitlines() if line.startswith("insmod")]
+        files += [pathlib.Path(line.split()[1]) for line in shown.splitlines() if line.startswith("insmod")]
     return dict.fromkeys(files)
 
 

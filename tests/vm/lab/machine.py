@@ -61,9 +61,11 @@ class Machine:
             try:
                 code = qemu.wait(deadline)
             except subprocess.TimeoutExpired:
+                raise TimeoutError(f"still running after {deadline} s") from None
+            finally:
+                # Whatever ended the wait, the machine does not outlive it.
                 qemu.kill()
                 qemu.wait()
-                raise TimeoutError(f"still running after {deadline} s") from None
         if code != 0:
             raise RuntimeError(f"QEMU ended with {code}: {(log / 'qemu').read_text()[-2000:]}")
         return time.monotonic() - started

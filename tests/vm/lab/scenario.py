@@ -9,17 +9,22 @@
     deadline  seconds, of each boot
     full      true for what takes minutes
     [[port]]  functions ("vendor:device:class"), and where it matters at, multifunction, acs
+    kubelet   true for a disk that brings tests/systemd along: `kubelet.tar` to unpack into the root, and the programs
+              `change` and `sandbox`
     [[file]]  name below /lab, text, mode; for a disk
     [[step]]  name, and either
                 run    a line of shell, with exit, contains, lacks
                 check  arguments of `ccgpu-node check`, with verdict, fails (the exact required rules),
                        unknown (likewise), exit
     [[boot]]  steps of one boot of a disk (`[[boot.step]]`); the machine reboots between them
+
+A disk also brings /lab/site-rule.toml, which wants an argument that Debian's kernels do without.
 """
 
 import json
 import pathlib
 import shlex
+import subprocess
 import tempfile
 import tomllib
 
@@ -27,7 +32,9 @@ from . import cache, disk, initramfs
 from .machine import Machine, answers
 
 DIRECTORY = pathlib.Path(__file__).parent.parent / "scenarios"
-KEYS = {"title", "proves", "iommu", "cpu", "arguments", "disk", "deadline", "full"}
+SYSTEMD = pathlib.Path(__file__).parent.parent.parent / "systemd"
+BUILT_PACKAGES = pathlib.Path(__file__).parent.parent.parent.parent / "target/packages"
+KEYS = {"title", "proves", "iommu", "cpu", "arguments", "disk", "deadline", "full", "kubelet"}
 KEYS |= {"port", "file", "step", "boot"}
 STEP_KEYS = {"name", "run", "check", "exit", "contains", "lacks", "verdict", "fails", "unknown"}
 
@@ -88,20 +95,40 @@ def _memory(scenario, package, work):
         "/bin/ccgpu-node": ((package / "ccgpu-node").read_bytes(), 0o755),
     }
     initramfs.with_files(files, archive)
-    image, _ = initramfs.kernel()
     # A panic ends the run with its reason on the console.
     arguments = f"console=ttyS0 panic=-1 {scenario.get('arguments', '')}"
-    return ["-kernel", str(image), "-initrd", str(archive), "-append", arguments]
+    return ["-kernel", str(initramfs.kernel()), "-initrd", str(archive), "-append", arguments]
 
 
 def _disk(scenario, package, work):
     files = {file["name"]: (file["text"].encode(), file.get("mode", 0o644)) for file in scenario.get("file", ())}
     for number, boot in enumerate(scenario["boot"], 1):
         files[f"scenario.{number}"] = (_script(boot["step"]), 0o644)
-    for built in package.glob("*.deb"):
-        files["ccgpu-node.deb"] = (built.read_bytes(), 0o644)
+    files["site-rule.toml"] = ((disk.GUEST / "site-rule.toml").read_bytes(), 0o644)
+    if scenario.get("kubelet"):
+        files["kubelet.tar"] = (_kubelet(), 0o644)
+        files |= {name: ((SYSTEMD / name).read_bytes(), 0o755) for name in ("change", "sandbox")}
+    files["ccgpu-node.deb"] = (_debian_package(package).read_bytes(), 0o644)
     disk.brought_along(files, work / "lab.img")
     return disk.drives(disk.image(scenario["disk"]), work)
+
+
+def _kubelet():
+    """The kubelet with all its files, as an archive of a root file system."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([SYSTEMD / "kubelet/install", directory], check=True)
+        # Directories that are already there keep their modes.
+        archive = ["tar", "-C", directory, "--owner=0", "--group=0", "-c", "."]
+        return subprocess.run(archive, check=True, stdout=subprocess.PIPE).stdout
+
+
+def _debian_package(package):
+    """The one that is tested: beside the program, or where `packaging/build` puts it."""
+    for directory in (package, BUILT_PACKAGES):
+        found = sorted(directory.glob("*.deb"), key=lambda deb: deb.stat().st_mtime)
+        if found:
+            return found[-1]
+    raise RuntimeError(f"no Debian package in {package} or {BUILT_PACKAGES}; `packaging/build` makes it")
 
 
 def _script(steps):

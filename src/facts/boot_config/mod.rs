@@ -100,6 +100,25 @@ impl BootConfig {
         Some(candidates.iter().all(|candidate| all(&candidate.line)))
     }
 
+    /// The command lines that the next boot may have; that of the text where nothing is generated from it.
+    pub(super) fn lines(&self) -> Reading<Vec<&Cmdline>> {
+        match &self.next.candidates {
+            Reading::Known(candidates) => match hidden(candidates) {
+                Some(unknown) => unknown.and_then(|_| Reading::Absent),
+                None => Reading::Known(candidates.iter().map(|it| &it.line).collect()),
+            },
+            Reading::Absent => self.written.as_ref().map(|line| vec![line]),
+            Reading::Unreadable(cause) => Reading::Unreadable(cause.clone()),
+        }
+    }
+
+    /// The releases of the kernels that may boot next, as far as the names of their files tell.
+    pub(super) fn next_kernels(&self) -> Reading<BTreeSet<String>> {
+        self.next.candidates.as_ref().map(|candidates| {
+            candidates.iter().filter_map(|candidate| candidate.kernel.clone()).collect()
+        })
+    }
+
     /// Where the next boot's arguments were read.
     fn next_source(&self) -> Source {
         match (&self.next.candidates, &self.configured) {

@@ -34,7 +34,7 @@ pub(super) fn gather(root: &Root) -> Cmdline {
 /// What a line means, by the kernel's own handlers; the same for the booted and for the next line.
 pub(super) mod means {
     pub(in crate::facts) use super::meaning::{
-        iommu_off, iommu_off_amd, iommu_off_intel, passthrough, tokens,
+        iommu_off, iommu_off_amd, iommu_off_intel, module_denylist, passthrough, tokens,
     };
 }
 

@@ -9,6 +9,7 @@ pub mod boot_config;
 pub mod catalogue;
 pub mod cgroup;
 pub mod cmdline;
+pub mod co_owners;
 pub mod container_runtime;
 pub mod cpu;
 mod devices;
@@ -159,6 +160,7 @@ pub struct Facts {
     pub cmdline: Option<cmdline::Cmdline>,
     pub boot_config: Option<boot_config::BootConfig>,
     pub drivers: Option<drivers::Drivers>,
+    pub co_owners: Option<co_owners::CoOwners>,
     pub kubelet: Option<kubelet::Kubelet>,
     pub operator: Option<operator::Operator>,
     pub tee: Option<tee::Tee>,
@@ -242,6 +244,8 @@ pub fn gather_host_again(
         iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
         pci,
         drivers,
+        co_owners: again
+            .alone(Needs::CO_OWNERS, previous.co_owners, || co_owners::gather(root)),
         vfio: again.alone(Needs::VFIO, previous.vfio, || vfio::gather(root)),
         modules: again.alone(Needs::MODULES, previous.modules, || modules::gather(root)),
         kubelet: again.source(kubelet, Needs::KUBELET, previous.kubelet, || {

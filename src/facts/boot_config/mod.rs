@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+pub(super) use arguments::is_relevant;
 pub use arguments::{Argument, Family, Status};
 pub use loader::Loader;
 
@@ -248,6 +249,13 @@ fn argument(facts: &Facts, index: usize, read: fn(&Argument) -> Evidence) -> Evi
     })
 }
 
+/// What is wrong with an argument, and when that counts.
+fn mistaken(argument: &Argument, value: Option<Value>) -> Evidence {
+    let reading = value.map_or(Reading::Absent, Reading::Known);
+    let evidence = Evidence::new(reading, argument.source.clone());
+    if argument.mistake.is_some() { evidence.with_note(argument.when()) } else { evidence }
+}
+
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
@@ -317,6 +325,28 @@ pub(super) const FACTS: &[Fact] = &[
         read: |facts| next_means(facts, means::iommu_off_intel),
     },
     Fact {
+        name: "boot.next-acs-override",
+        kind: Kind::Set,
+        doc: "`pcie_acs_override=` parameters of the next boot, with which a patched kernel invents isolation.",
+        needs: NEEDS,
+        read: |facts| next_means(facts, means::acs_override),
+    },
+    Fact {
+        name: "boot.next-interrupt-remapping-off",
+        kind: Kind::Set,
+        doc: "Parameters of the next boot that switch interrupt remapping off.",
+        needs: NEEDS,
+        read: |facts| next_means(facts, means::interrupt_remapping_off),
+    },
+    Fact {
+        name: "boot.next-unsafe-interrupts",
+        kind: Kind::Bool,
+        doc: "Whether the next boot's command line lets VFIO or iommufd assign devices without interrupt \
+              isolation.",
+        needs: NEEDS,
+        read: |facts| next_means(facts, means::unsafe_interrupts),
+    },
+    Fact {
         name: "boot.next-iommu-passthrough",
         kind: Kind::Bool,
         doc: "Whether the next boot's command line makes passthrough the IOMMU's default domain.",
@@ -365,6 +395,41 @@ pub(super) const COLLECTIONS: &[Collection] = &[Collection {
                 argument(facts, index, |argument| {
                     let family = text(argument.family.name());
                     Evidence::new(Reading::Known(family), argument.source.clone())
+                })
+            },
+        },
+        ItemFact {
+            name: "undone-by",
+            kind: Kind::Text,
+            doc: "The later argument of the same line that takes it back; absent where none does.",
+            needs: NEEDS,
+            read: |facts, index| {
+                argument(facts, index, |argument| {
+                    mistaken(argument, argument.undone_by().map(|by| text(by)))
+                })
+            },
+        },
+        ItemFact {
+            name: "malformed-ids",
+            kind: Kind::Set,
+            doc: "What stands among the ids for vfio-pci or pci-stub and is none, as a device's address.",
+            needs: NEEDS,
+            read: |facts, index| {
+                argument(facts, index, |argument| {
+                    let elements = argument.no_ids().iter().cloned().collect();
+                    mistaken(argument, Some(Value::Set(elements)))
+                })
+            },
+        },
+        ItemFact {
+            name: "without-effect",
+            kind: Kind::Text,
+            doc: "Why nothing obeys it; absent where it means something. `amd_iommu=on`, which guides tell \
+                  people to write, counts as meant well.",
+            needs: NEEDS,
+            read: |facts, index| {
+                argument(facts, index, |argument| {
+                    mistaken(argument, argument.without_effect().map(|why| text(why)))
                 })
             },
         },

@@ -82,12 +82,7 @@ fn is_nodewright(name: &str) -> bool {
 }
 
 /// The words of variables in a text for the shell; none where it does not exist.
-fn assigned(
-    root: &Root,
-    path: &str,
-    variables: &[&str],
-    owner: &str,
-) -> Result<Vec<Owned>, Cause> {
+fn assigned(root: &Root, path: &str, variables: &[&str], owner: &str) -> Result<Vec<Owned>, Cause> {
     match root.read(path, DEFAULT_CAP) {
         Reading::Known(text) => words(path, &text, variables, owner),
         Reading::Absent => Ok(Vec::new()),
@@ -170,7 +165,10 @@ pub(super) const FACTS: &[Fact] = &[
         needs: Needs::CO_OWNERS,
         read: |facts| {
             listed(facts, |line| {
-                line.params().filter(|it| is_relevant(it.key)).map(|it| it.token.to_owned()).collect()
+                line.params()
+                    .filter(|it| is_relevant(it.key))
+                    .map(|it| it.token.to_owned())
+                    .collect()
             })
         },
     },
@@ -179,18 +177,14 @@ pub(super) const FACTS: &[Fact] = &[
         kind: Kind::Set,
         doc: "Those that switch the IOMMU off on an AMD host, or isolation on any host.",
         needs: Needs::CO_OWNERS,
-        read: |facts| {
-            listed(facts, |line| &harmful(line) | &members(means::iommu_off_amd(line)))
-        },
+        read: |facts| listed(facts, |line| &harmful(line) | &members(means::iommu_off_amd(line))),
     },
     Fact {
         name: "co-owner.harmful-intel",
         kind: Kind::Set,
         doc: "Those that switch the IOMMU off on an Intel host, or isolation on any host.",
         needs: Needs::CO_OWNERS,
-        read: |facts| {
-            listed(facts, |line| &harmful(line) | &members(means::iommu_off_intel(line)))
-        },
+        read: |facts| listed(facts, |line| &harmful(line) | &members(means::iommu_off_intel(line))),
     },
     Fact {
         name: "co-owner.passthrough",

@@ -14,6 +14,7 @@ pub mod container_runtime;
 pub mod cpu;
 mod devices;
 pub mod drivers;
+pub mod expected;
 pub mod firmware;
 pub mod interrupts;
 pub mod iommu;
@@ -26,6 +27,7 @@ pub mod modules;
 pub mod operator;
 pub mod os;
 pub mod pci;
+mod platforms;
 mod sysfs;
 pub mod tee;
 #[cfg(test)]
@@ -151,6 +153,8 @@ pub type Assumptions = BTreeMap<&'static str, Value>;
 #[derive(Debug, Default)]
 pub struct Facts {
     pub assumed: Assumptions,
+    /// What the site expects of the host.
+    pub expected: expected::Expected,
     pub cpu: Option<cpu::Cpu>,
     pub os: Option<os::Os>,
     pub iommu: Option<iommu::Iommu>,
@@ -244,8 +248,7 @@ pub fn gather_host_again(
         iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
         pci,
         drivers,
-        co_owners: again
-            .alone(Needs::CO_OWNERS, previous.co_owners, || co_owners::gather(root)),
+        co_owners: again.alone(Needs::CO_OWNERS, previous.co_owners, || co_owners::gather(root)),
         vfio: again.alone(Needs::VFIO, previous.vfio, || vfio::gather(root)),
         modules: again.alone(Needs::MODULES, previous.modules, || modules::gather(root)),
         kubelet: again.source(kubelet, Needs::KUBELET, previous.kubelet, || {
@@ -268,6 +271,7 @@ pub fn gather_host_again(
         os,
         cmdline,
         assumed,
+        expected: previous.expected,
     }
 }
 

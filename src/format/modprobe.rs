@@ -17,14 +17,28 @@ pub struct Directive {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Says {
     /// What fits the pattern is a name of the module.
-    Alias { pattern: String, module: String },
+    Alias {
+        pattern: String,
+        module: String,
+    },
     /// The module has no alias.
-    Blacklist { module: String },
+    Blacklist {
+        module: String,
+    },
     /// The command is run in place of loading the module.
-    Install { module: String, command: String },
-    Options { module: String, text: String },
+    Install {
+        module: String,
+        command: String,
+    },
+    Options {
+        module: String,
+        text: String,
+    },
     /// Other modules are loaded before it.
-    Softdep { module: String, before: Vec<String> },
+    Softdep {
+        module: String,
+        before: Vec<String>,
+    },
 }
 
 /// The directives of a file, in order.

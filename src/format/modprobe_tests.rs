@@ -37,7 +37,10 @@ fn every_directive_that_decides_about_a_driver_is_understood() {
             Says::Options { module: owned("nouveau"), text: owned("modeset=0  runpm=0") },
             Says::Options { module: owned("vfio_pci"), text: owned("ids=10de:2335,10de:22a3") },
             Says::Install { module: owned("nvidia_drm"), command: owned("/bin/false") },
-            Says::Softdep { module: owned("nvidia"), before: vec![owned("vfio_pci"), owned("drm")] },
+            Says::Softdep {
+                module: owned("nvidia"),
+                before: vec![owned("vfio_pci"), owned("drm")]
+            },
             Says::Alias {
                 pattern: owned("pci:v000010DEd*sv*sd*bc03sc*i*"),
                 module: owned("vfio_pci")
@@ -82,9 +85,18 @@ fn real(root: &Path, text: &str) -> Option<Vec<String>> {
     std::fs::create_dir_all(root.join("lib/modules/1.0")).unwrap();
     let file = root.join("own.conf");
     std::fs::write(&file, text).unwrap();
-    let program = ["/sbin/modprobe", "/usr/sbin/modprobe"].into_iter().find(|it| Path::new(it).exists())?;
+    let program =
+        ["/sbin/modprobe", "/usr/sbin/modprobe"].into_iter().find(|it| Path::new(it).exists())?;
     let output = Command::new(program)
-        .args(["-d", &root.display().to_string(), "-S", "1.0", "-C", &file.display().to_string(), "-c"])
+        .args([
+            "-d",
+            &root.display().to_string(),
+            "-S",
+            "1.0",
+            "-C",
+            &file.display().to_string(),
+            "-c",
+        ])
         .output()
         .ok()
         .filter(|output| output.status.success())?;
@@ -109,7 +121,12 @@ fn own(text: &str) -> Vec<String> {
         Says::Alias { pattern, module } => format!("alias {pattern} {module}"),
         Says::Options { .. } | Says::Softdep { .. } => String::new(),
     };
-    says(text).into_iter().map(line).map(|line| closed_up(&line)).filter(|it| compared(it)).collect()
+    says(text)
+        .into_iter()
+        .map(line)
+        .map(|line| closed_up(&line))
+        .filter(|it| compared(it))
+        .collect()
 }
 
 #[test]

@@ -250,8 +250,8 @@ fn argument(facts: &Facts, index: usize, read: fn(&Argument) -> Evidence) -> Evi
 }
 
 /// What is wrong with an argument, and when that counts.
-fn mistaken(argument: &Argument, value: Option<Value>) -> Evidence {
-    let reading = value.map_or(Reading::Absent, Reading::Known);
+fn mistaken(argument: &Argument, what: impl IntoIterator<Item = String>) -> Evidence {
+    let reading = Reading::Known(Value::Set(what.into_iter().collect()));
     let evidence = Evidence::new(reading, argument.source.clone());
     if argument.mistake.is_some() { evidence.with_note(argument.when()) } else { evidence }
 }
@@ -400,12 +400,12 @@ pub(super) const COLLECTIONS: &[Collection] = &[Collection {
         },
         ItemFact {
             name: "undone-by",
-            kind: Kind::Text,
-            doc: "The later argument of the same line that takes it back; absent where none does.",
+            kind: Kind::Set,
+            doc: "The later argument of the same line that takes it back.",
             needs: NEEDS,
             read: |facts, index| {
                 argument(facts, index, |argument| {
-                    mistaken(argument, argument.undone_by().map(|by| text(by)))
+                    mistaken(argument, argument.undone_by().map(str::to_owned))
                 })
             },
         },
@@ -416,20 +416,19 @@ pub(super) const COLLECTIONS: &[Collection] = &[Collection {
             needs: NEEDS,
             read: |facts, index| {
                 argument(facts, index, |argument| {
-                    let elements = argument.no_ids().iter().cloned().collect();
-                    mistaken(argument, Some(Value::Set(elements)))
+                    mistaken(argument, argument.no_ids().iter().cloned())
                 })
             },
         },
         ItemFact {
             name: "without-effect",
-            kind: Kind::Text,
-            doc: "Why nothing obeys it; absent where it means something. `amd_iommu=on`, which guides tell \
+            kind: Kind::Set,
+            doc: "Why nothing obeys it; empty where it means something. `amd_iommu=on`, which guides tell \
                   people to write, counts as meant well.",
             needs: NEEDS,
             read: |facts, index| {
                 argument(facts, index, |argument| {
-                    mistaken(argument, argument.without_effect().map(|why| text(why)))
+                    mistaken(argument, argument.without_effect().map(str::to_owned))
                 })
             },
         },

@@ -113,8 +113,16 @@ impl Setting {
 
 /// The values that drivers compare with, by their beginnings (drivers/iommu, arch/x86/kernel/pci-dma.c).
 const AMD: [&str; 10] = [
-    "off", "force_enable", "force_isolation", "fullflush", "pgtbl_v1", "pgtbl_v2", "irtcachedis",
-    "nohugepages", "v2_pgsizes_only", "on",
+    "off",
+    "force_enable",
+    "force_isolation",
+    "fullflush",
+    "pgtbl_v1",
+    "pgtbl_v2",
+    "irtcachedis",
+    "nohugepages",
+    "v2_pgsizes_only",
+    "on",
 ];
 const INTEL: [&str; 9] =
     ["on", "off", "igfx_off", "forcedac", "strict", "sp_off", "sm_on", "sm_off", "tboot_noforce"];
@@ -181,9 +189,17 @@ mod tests {
             ("iommu=pt iommu.passthrough=0", "iommu=pt", "iommu.passthrough=0"),
             ("iommu.passthrough=1 iommu=nopt", "iommu.passthrough=1", "iommu=nopt"),
             ("intel_iommu=on,sm_on intel_iommu=off", "intel_iommu=on,sm_on", "intel_iommu=off"),
-            ("vfio-pci.ids=10de:2335 vfio_pci.ids=10de:22a3", "vfio-pci.ids=10de:2335", "vfio_pci.ids=10de:22a3"),
+            (
+                "vfio-pci.ids=10de:2335 vfio_pci.ids=10de:22a3",
+                "vfio-pci.ids=10de:2335",
+                "vfio_pci.ids=10de:22a3",
+            ),
             ("kvm-intel.tdx=1 kvm_intel.tdx=0", "kvm-intel.tdx=1", "kvm_intel.tdx=0"),
-            ("module_blacklist=nouveau module_blacklist=nova_core", "module_blacklist=nouveau", "module_blacklist=nova_core"),
+            (
+                "module_blacklist=nouveau module_blacklist=nova_core",
+                "module_blacklist=nouveau",
+                "module_blacklist=nova_core",
+            ),
         ] {
             assert_eq!(undone_by(line), [(word.to_owned(), by.to_owned())], "{line}");
         }
@@ -200,7 +216,8 @@ mod tests {
             "iommu=pt iommu=force",
             "console=tty0 console=ttyS0",
         ] {
-            let wrong: Vec<_> = undone_by(line).into_iter().filter(|(word, _)| word != "intel_iommu=off").collect();
+            let wrong: Vec<_> =
+                undone_by(line).into_iter().filter(|(word, _)| word != "intel_iommu=off").collect();
             assert_eq!(wrong, [], "{line}");
         }
     }
@@ -216,12 +233,20 @@ mod tests {
     #[test]
     fn what_no_driver_knows_is_said_to_do_nothing() {
         for line in [
-            "iommu=1", "iommu=on", "intel_iommu=force", "amd_iommu=enable", "modprobe.blacklist=nvidia-drm",
-            "nouveau.blacklist=1", "rdblacklist=nouveau", "kvm_intel.tdx=please",
+            "iommu=1",
+            "iommu=on",
+            "intel_iommu=force",
+            "amd_iommu=enable",
+            "modprobe.blacklist=nvidia-drm",
+            "nouveau.blacklist=1",
+            "rdblacklist=nouveau",
+            "kvm_intel.tdx=please",
         ] {
             assert!(matches!(of(line).as_slice(), [(_, Mistake::WithoutEffect(_))]), "{line}");
         }
-        for line in ["amd_iommu=on", "intel_iommu=on,sm_on", "iommu=pt", "kvm_intel.tdx", "pci=realloc=off"] {
+        for line in
+            ["amd_iommu=on", "intel_iommu=on,sm_on", "iommu=pt", "kvm_intel.tdx", "pci=realloc=off"]
+        {
             assert_eq!(of(line), [], "{line}");
         }
     }

@@ -36,8 +36,8 @@ pub(super) fn gather(root: &Root) -> Cmdline {
 /// What a line means, by the kernel's own handlers; the same for the booted and for the next line.
 pub(super) mod means {
     pub(in crate::facts) use super::meaning::{
-        acs_override, acs_weakened, interrupt_remapping_off, unsafe_interrupts,
-        iommu_off, iommu_off_amd, iommu_off_intel, module_denylist, passthrough, tokens,
+        acs_override, acs_weakened, interrupt_remapping_off, iommu_off, iommu_off_amd,
+        iommu_off_intel, module_denylist, passthrough, tokens, unsafe_interrupts,
     };
 }
 

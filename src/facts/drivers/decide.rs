@@ -72,11 +72,14 @@ pub(super) fn decide(boot: Boot<'_>, function: &Function) -> Option<Outcome> {
         }
         match boot.vfio(function, module) {
             Vfio::First => {
-                outcome.notes.insert(format!("vfio-pci is given its id, and comes before {module}"));
+                outcome
+                    .notes
+                    .insert(format!("vfio-pci is given its id, and comes before {module}"));
                 continue;
             }
             Vfio::Races => {
-                let what = format!("vfio-pci is given its id, but nothing loads it before {module}");
+                let what =
+                    format!("vfio-pci is given its id, but nothing loads it before {module}");
                 outcome.notes.insert(what);
             }
             Vfio::Silent => {}

@@ -31,7 +31,8 @@ fn id(element: &str) -> Option<DeviceId> {
     let numbers: Vec<u32> = element
         .split(':')
         .map(|part| {
-            let plain = (1..=8).contains(&part.len()) && part.bytes().all(|it| it.is_ascii_hexdigit());
+            let plain =
+                (1..=8).contains(&part.len()) && part.bytes().all(|it| it.is_ascii_hexdigit());
             plain.then(|| u32::from_str_radix(part, 16).ok()).flatten()
         })
         .collect::<Option<_>>()?;
@@ -78,10 +79,21 @@ mod tests {
 
     #[test]
     fn an_address_is_no_id() {
-        for wrong in ["02:00.0", "0000:02:00.0", "10de", "10de:", "10de:2335:", "10dé:2335", "x:y", "10de:2335:1:2:3:4:5"] {
+        for wrong in [
+            "02:00.0",
+            "0000:02:00.0",
+            "10de",
+            "10de:",
+            "10de:2335:",
+            "10dé:2335",
+            "x:y",
+            "10de:2335:1:2:3:4:5",
+        ] {
             assert_eq!(read_ids(wrong), (vec![], vec![wrong]), "{wrong}");
         }
-        let (ids, malformed) = read_ids("10de:2335,,02:00.0,10DE:22a3:10de:16c1,10de:ffffffff:ffffffff:ffffffff:030000:ff0000");
+        let (ids, malformed) = read_ids(
+            "10de:2335,,02:00.0,10DE:22a3:10de:16c1,10de:ffffffff:ffffffff:ffffffff:030000:ff0000",
+        );
         assert_eq!((ids.len(), malformed), (3, vec!["02:00.0"]));
     }
 

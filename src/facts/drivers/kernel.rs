@@ -162,8 +162,11 @@ fn is_of_kernel(directory: &str) -> bool {
 
 /// Debian's name for it, that of dracut on Red Hat's systems, and SUSE's.
 fn initramfs(root: &Root, release: &str) -> Reading<Initramfs> {
-    let names =
-        [format!("initrd.img-{release}"), format!("initramfs-{release}.img"), format!("initrd-{release}")];
+    let names = [
+        format!("initrd.img-{release}"),
+        format!("initramfs-{release}.img"),
+        format!("initrd-{release}"),
+    ];
     for name in names {
         let path = format!("/boot/{name}");
         match root.stat(&path) {

@@ -31,7 +31,10 @@ pub(super) fn loads_vfio_first(line: &Cmdline) -> bool {
 /// What keeps nouveau from taking a device though it is loaded, or makes it take one: `None` where the line
 /// says nothing. 0 is off, 1 on, 2 on without a display, -1 as the kernel thinks fit.
 pub(super) fn nouveau_modeset(line: &Cmdline) -> Option<&str> {
-    line.with_init().filter(|param| param.is("nouveau.modeset")).last().and_then(|param| param.value)
+    line.with_init()
+        .filter(|param| param.is("nouveau.modeset"))
+        .last()
+        .and_then(|param| param.value)
 }
 
 /// Whether no driver may set a display's mode, which nouveau obeys unless it is told otherwise.

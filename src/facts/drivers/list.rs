@@ -17,7 +17,8 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
     Fact {
         name: "drivers.nvidia-on-disk",
         kind: Kind::Set,
-        doc: "NVIDIA's modules (nvidia.ko and its kin) that are installed for the kernels that may boot next.",
+        doc: "NVIDIA's modules (nvidia.ko and its kin) that are installed for the kernels that may boot next; \
+              absent without a device of NVIDIA, as all about drivers on disk.",
         needs: ON_DISK,
         read: |facts| evidence(facts, nvidia_on_disk),
     },
@@ -81,6 +82,10 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[];
 
 fn evidence(facts: &Facts, read: fn(&Drivers) -> Evidence) -> Evidence {
     match &facts.drivers {
+        Some(drivers) if drivers.skipped => {
+            let source = Source::file("/lib/modules");
+            Evidence::new(Reading::Absent, source).with_note("not read, for no device of NVIDIA is here")
+        }
         Some(drivers) => read(drivers),
         None => Evidence::not_gathered(),
     }
@@ -208,11 +213,7 @@ pub(in crate::facts) fn next_boot_drivers(facts: &Facts, index: usize) -> Eviden
     next_boot(facts, index, |outcome| &outcome.takers)
 }
 
-fn next_boot(
-    facts: &Facts,
-    index: usize,
-    wanted: fn(&Outcome) -> &BTreeSet<String>,
-) -> Evidence {
+fn next_boot(facts: &Facts, index: usize, wanted: fn(&Outcome) -> &BTreeSet<String>) -> Evidence {
     let (Some(drivers), Some(pci)) = (&facts.drivers, &facts.pci) else {
         return Evidence::not_gathered();
     };

@@ -62,7 +62,8 @@ pub struct Drivers {
 pub(super) fn gather(root: &Root, pci: Option<&Pci>, os: &Os, boot: &BootConfig) -> Drivers {
     let skipped = pci.is_some_and(has_none_of_nvidia);
     if skipped {
-        let unread = || Cause::NoAnswer("no device of NVIDIA is here, so it was not read".to_owned());
+        let unread =
+            || Cause::NoAnswer("no device of NVIDIA is here, so it was not read".to_owned());
         return Drivers {
             skipped,
             next: Reading::Unreadable(unread()),

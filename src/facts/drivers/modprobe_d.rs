@@ -59,7 +59,9 @@ pub(super) fn read(root: &Root, debian_like: bool) -> Modprobe {
         let directives = match root.read_with(path, DEFAULT_CAP, modprobe::parse) {
             Reading::Known(directives) => directives,
             // A link to nowhere, and one to /dev/null, say nothing.
-            Reading::Absent | Reading::Unreadable(Cause::NotAFile("a character device")) => continue,
+            Reading::Absent | Reading::Unreadable(Cause::NotAFile("a character device")) => {
+                continue;
+            }
             Reading::Unreadable(cause) => return Modprobe::unread(cause),
         };
         if directives.iter().any(|directive| concerns_gpus(&directive.says)) {
@@ -158,9 +160,8 @@ impl Modprobe {
 
     /// The modules that the configuration names a device by, which outweigh the kernel's own aliases.
     pub fn aliases(&self, device: &str) -> BTreeSet<String> {
-        let fits = |pattern: &str| {
-            crate::format::fnmatch::matches(pattern.as_bytes(), device.as_bytes())
-        };
+        let fits =
+            |pattern: &str| crate::format::fnmatch::matches(pattern.as_bytes(), device.as_bytes());
         self.all()
             .filter_map(|said| match &said.says {
                 Says::Alias { pattern, module } if fits(pattern) => Some(module.clone()),

@@ -11,8 +11,16 @@ use super::address::Address;
 pub(super) const IOMEM: &str = "/proc/iomem";
 
 /// What the firmware's picture is called by whoever keeps it.
-const KEEPERS: [&str; 8] =
-    ["BOOTFB", "efifb", "vesafb", "simplefb", "simple-framebuffer", "simpledrm", "efidrm", "vesadrm"];
+const KEEPERS: [&str; 8] = [
+    "BOOTFB",
+    "efifb",
+    "vesafb",
+    "simplefb",
+    "simple-framebuffer",
+    "simpledrm",
+    "efidrm",
+    "vesadrm",
+];
 
 /// The keepers, each by the function that it sits in.
 pub(super) fn read(root: &Root) -> Reading<BTreeMap<Address, String>> {

@@ -317,16 +317,15 @@ const ITEM_FACTS: &[ItemFact] = &[
         "Whether the firmware's picture is still kept in one of its address windows.",
         |facts, index| {
             let mut keeper = None;
-            let evidence = of_function(facts, index, "", |pci, function| {
-                match pci.framebuffer(function) {
+            let evidence =
+                of_function(facts, index, "", |pci, function| match pci.framebuffer(function) {
                     Reading::Known(name) => {
                         keeper = Some(name.to_owned());
                         Reading::Known(Value::Bool(true))
                     }
                     Reading::Absent => Reading::Known(Value::Bool(false)),
                     Reading::Unreadable(cause) => Reading::Unreadable(cause),
-                }
-            });
+                });
             let source = Some(Source::file(framebuffer::IOMEM));
             match keeper {
                 Some(name) => Evidence { source, ..evidence }.with_note(format!("{name} keeps it")),

@@ -283,7 +283,9 @@ impl Pci {
             return Reading::Absent;
         }
         self.framebuffers.as_ref().and_then(|found| {
-            found.get(&function.address).map_or(Reading::Absent, |name| Reading::Known(name.as_str()))
+            found
+                .get(&function.address)
+                .map_or(Reading::Absent, |name| Reading::Known(name.as_str()))
         })
     }
 

@@ -6,6 +6,8 @@
 //! Names of devices: the public list has tens of thousands, with a pointer to each. A static executable
 //! that may be loaded anywhere would have to adjust every pointer before its first line runs; a text has
 //! none.
+//!
+//! Platforms: one list of what was tested, with its source and date.
 #![expect(clippy::disallowed_methods, reason = "a build script reads the source tree, not a host")]
 
 #[path = "src/rules/document.rs"]
@@ -19,7 +21,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "rules/platform.toml",
     "rules/kvm.toml",
     "rules/cmdline.toml",
@@ -28,6 +30,7 @@ const FILES: [&str; 13] = [
     "rules/pci.toml",
     "rules/drivers.toml",
     "rules/vfio.toml",
+    "rules/arguments.toml",
     "rules/kubelet.toml",
     "rules/kata.toml",
     "rules/containerd.toml",
@@ -35,12 +38,64 @@ const FILES: [&str; 13] = [
     "rules/system.toml",
 ];
 
+const PLATFORMS: &str = "data/platforms.toml";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     fs::write(out.join("builtin_rules.rs"), rules()?)?;
     fs::write(out.join("pci_names.txt"), names())?;
+    fs::write(out.join("platforms.rs"), platforms()?)?;
     println!("cargo::rerun-if-changed=src/rules/document.rs");
     Ok(())
+}
+
+/// The list of platforms, as constants of the module that includes them.
+fn platforms() -> Result<String, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={PLATFORMS}");
+    let list: toml::Table = fs::read_to_string(PLATFORMS)?.parse()?;
+    let mut code = String::new();
+    for (name, constant, is_used) in [
+        ("version", "VERSION", true),
+        ("date", "DATE", true),
+        ("source", "SOURCE", false),
+        ("kernel", "KERNEL", false),
+    ] {
+        let only_in_tests = if is_used { "" } else { "#[cfg(test)] " };
+        let text = list.get(name).and_then(toml::Value::as_str).ok_or(format!("no {name}"))?;
+        writeln!(code, "{only_in_tests}const {constant}: &str = {text:?};")?;
+    }
+    let rows =
+        |name: &str| list.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    code.push_str("#[cfg(test)] const GPUS: &[&str] = &[");
+    for gpu in rows("gpus") {
+        write!(code, "{:?}, ", gpu.as_str().ok_or("a GPU is no text")?)?;
+    }
+    code.push_str("];\nconst CPUS: &[Processors] = &[\n");
+    for cpu in rows("cpu") {
+        let text = |key: &str| {
+            cpu.get(key).and_then(toml::Value::as_str).ok_or(format!("a CPU has no {key}"))
+        };
+        let models = cpu.get("models").and_then(toml::Value::as_array);
+        let number = |value: Option<&toml::Value>| {
+            value.and_then(toml::Value::as_integer).ok_or("a CPU lacks a number")
+        };
+        let (name, vendor, family) = (text("name")?, text("vendor")?, number(cpu.get("family"))?);
+        let first = number(models.and_then(|models| models.first()))?;
+        let last = number(models.and_then(|models| models.last()))?;
+        writeln!(
+            code,
+            "Processors {{ name: {name:?}, vendor: {vendor:?}, family: {family}, first: {first}, last: {last} }},"
+        )?;
+    }
+    code.push_str("];\nconst SYSTEMS: &[(&str, &str)] = &[\n");
+    for os in rows("os") {
+        let text = |key: &str| {
+            os.get(key).and_then(toml::Value::as_str).ok_or(format!("a system has no {key}"))
+        };
+        writeln!(code, "({:?}, {:?}),", text("id")?, text("version")?)?;
+    }
+    code.push_str("];\n");
+    Ok(code)
 }
 
 /// A line for each vendor, device and board: its ids in hexadecimal without blanks, a blank, its name.

@@ -140,6 +140,9 @@ pub struct Selection {
     /// Judge for this trusted execution environment [default: the CPU vendor's].
     #[arg(long)]
     pub tee: Option<Tee>,
+    /// Fail unless the host has so many devices, or this model: gpus=8, nvswitches=4, gpu-model=H200 (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub expect: Vec<String>,
 }
 
 /// A stage of the deployment; each holds the ones before it.
@@ -291,7 +294,7 @@ pub struct Fix {
     pub format: Format,
     /// Mend what the configuration allows to be mended without a person, within its bounds, and ask nobody.
     #[arg(long, conflicts_with_all = [
-        "root", "assume", "only", "skip", "rules", "stage", "tee", "dry_run", "unsafe", "plan",
+        "root", "assume", "only", "skip", "rules", "stage", "tee", "expect", "dry_run", "unsafe", "plan",
         "allow_busy", "format",
     ])]
     pub automatic: bool,

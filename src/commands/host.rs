@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::CommandError;
+use crate::facts::expected::Expected;
 use crate::facts::{AssumptionError, Assumptions, assumption, catalogue};
 use crate::host::{Root, Run};
 use crate::report::HostOrigin;
@@ -47,6 +48,17 @@ pub(crate) fn assumptions(texts: &[String]) -> Result<Assumptions, CommandError>
         }
     }
     Ok(assumed)
+}
+
+/// Understands what `--expect` says.
+pub(crate) fn expectations(texts: &[String]) -> Result<Expected, CommandError> {
+    let mut expected = Expected::default();
+    for text in texts {
+        expected
+            .add(text, "--expect")
+            .map_err(|error| CommandError::Usage(format!("--expect {text}: {error}")))?;
+    }
+    Ok(expected)
 }
 
 fn with_hint(error: &AssumptionError) -> String {

@@ -3,7 +3,8 @@
 use super::host::Opened;
 use super::{CommandError, header, host, platform};
 use crate::cli;
-use crate::config::{Check, Loaded, Place};
+use crate::config::{Check, Expect, Loaded, Place};
+use crate::facts::expected::{Expected, Wish};
 use crate::facts::{Assumptions, Facts, Needs, gather_host_again};
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
@@ -24,6 +25,7 @@ pub(crate) struct Wanted {
     /// That of the CPU's vendor, where it is not given.
     pub(super) tee: Option<Tee>,
     pub(super) assumed: Assumptions,
+    pub(super) expected: Expected,
     pub(super) site: SetBySite,
 }
 
@@ -49,10 +51,12 @@ impl Wanted {
             stage: selection.stage.map(Stage::from),
             tee: selection.tee.map(Tee::from),
             assumed: host::assumptions(assume)?,
+            expected: host::expectations(&selection.expect)?,
             site: SetBySite::default(),
         };
         let Some(site) = site else { return Ok(wanted) };
-        let Check { stage, tee, only, skip, rules: _, assume } = &site.config.check;
+        let Check { stage, tee, only, skip, rules: _, assume, expect } = &site.config.check;
+        wanted.expect_besides(site, expect);
         let place = |key: &str| site.place("check", key);
         if wanted.filter.only.is_empty() && !only.is_empty() {
             wanted.filter.only.clone_from(only);
@@ -77,9 +81,23 @@ impl Wanted {
         Ok(wanted)
     }
 
+    /// Adds what the configuration expects and the command line does not.
+    fn expect_besides(&mut self, site: &Loaded, expect: &Expect) {
+        fn wish<T: Clone>(site: &Loaded, key: &str, value: Option<&T>) -> Option<Wish<T>> {
+            let by = site.place("check.expect", key).map_or_else(String::new, |at| at.to_string());
+            value.map(|value| Wish { value: value.clone(), by })
+        }
+        let Expected { gpus, nvswitches, gpu_model } = &mut self.expected;
+        *gpus = gpus.take().or_else(|| wish(site, "gpus", expect.gpus.as_ref()));
+        *nvswitches =
+            nvswitches.take().or_else(|| wish(site, "nvswitches", expect.nvswitches.as_ref()));
+        *gpu_model =
+            gpu_model.take().or_else(|| wish(site, "gpu-model", expect.gpu_model.as_ref()));
+    }
+
     /// What to begin with where nothing was gathered before.
     pub(crate) fn nothing_known(&self) -> Facts {
-        Facts { assumed: self.assumed.clone(), ..Facts::default() }
+        Facts { assumed: self.assumed.clone(), expected: self.expected.clone(), ..Facts::default() }
     }
 
     /// Who leaves rules out, where the configuration has a part in it.

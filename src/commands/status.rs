@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &cli::Status, terminal: Terminal) -> Result<ExitCod
 pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
     let cli::Check { host, selection, format: _, output, baseline, verbose: _ } = arguments;
     let cli::Host { root, host, assume } = host;
-    let cli::Selection { only, skip, rules, stage, tee } = selection;
+    let cli::Selection { only, skip, rules, stage, tee, expect } = selection;
     let plain = root.is_none()
         && host.is_none()
         && assume.is_empty()
@@ -46,6 +46,7 @@ pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
         && rules.is_empty()
         && stage.is_none()
         && tee.is_none()
+        && expect.is_empty()
         && output.is_none()
         && baseline.is_none();
     let last = (plain && !site_chooses()).then(|| Last::read(Path::new(RUNTIME_DIRECTORY)))?;

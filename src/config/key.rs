@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Mode;
+use crate::facts::expected::MOST;
 use crate::rules::{Stage, Tee, Word};
 
 /// A table of the configuration.
@@ -39,6 +40,8 @@ pub enum Kind {
     Duration(Duration, Duration),
     /// An integer from the first to the second.
     Count(u32, u32),
+    /// A text that is not empty.
+    Name,
     /// An absolute path.
     Directory,
     /// An IP address of the loopback network and a port.
@@ -82,11 +85,16 @@ const fn text(text: &'static str) -> Setting {
 const NO_NAMES: Option<Setting> = Some(Setting::List(Vec::new()));
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub static SECTIONS: [Section; 7] = [
+pub static SECTIONS: [Section; 8] = [
     Section {
         name: "check",
         doc: "What to judge on this machine, where the command line does not say otherwise. It counts for \
               this machine only, never with --root or --host.",
+    },
+    Section {
+        name: "check.expect",
+        doc: "What this machine is expected to have. What differs is a failure, and what is not set is not \
+              expected.",
     },
     Section { name: "daemon", doc: "How the daemon watches." },
     Section { name: "publish", doc: "Who is told, and where." },
@@ -100,13 +108,16 @@ pub static SECTIONS: [Section; 7] = [
 ];
 
 /// By section, as they are printed.
-pub static KEYS: [&Key; 19] = [
+pub static KEYS: [&Key; 22] = [
     &STAGE,
     &TEE,
     &ONLY,
     &SKIP,
     &RULES,
     &ASSUME,
+    &EXPECTED_GPUS,
+    &EXPECTED_NVSWITCHES,
+    &EXPECTED_GPU_MODEL,
     &INTERVAL,
     &SETTLE,
     &NFD,
@@ -168,6 +179,30 @@ pub(super) static ASSUME: Key = Key {
     doc: "Vouch for facts that cannot be read here, such as kubelet.version=1.34.2.",
     kind: Kind::Assumptions,
     default: NO_NAMES,
+};
+
+pub(super) static EXPECTED_GPUS: Key = Key {
+    section: "check.expect",
+    name: "gpus",
+    doc: "How many NVIDIA GPUs, virtual functions left out.",
+    kind: Kind::Count(0, MOST),
+    default: None,
+};
+
+pub(super) static EXPECTED_NVSWITCHES: Key = Key {
+    section: "check.expect",
+    name: "nvswitches",
+    doc: "How many NVSwitches that are PCI functions: 4 on an HGX board of eight Hopper GPUs, 0 with Blackwell.",
+    kind: Kind::Count(0, MOST),
+    default: None,
+};
+
+pub(super) static EXPECTED_GPU_MODEL: Key = Key {
+    section: "check.expect",
+    name: "gpu-model",
+    doc: "The model of every GPU: a part of its name, such as H200, or its id, such as 10de:2335.",
+    kind: Kind::Name,
+    default: None,
 };
 
 pub(super) static INTERVAL: Key = Key {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::error::{ConfigError, Fault};
 use super::key::{self, KEYS, Key, SECTIONS, Setting};
-use super::{Check, Config, Daemon, Mode, Nfd, Publish, Remediate, Textfile, value};
+use super::{Check, Config, Daemon, Expect, Mode, Nfd, Publish, Remediate, Textfile, value};
 use crate::report::visible;
 use crate::rules::document::{self, Entry, Item, Node, Position};
 use crate::rules::problem::{Hint, Problem, Problems};
@@ -213,6 +213,13 @@ impl Loaded {
         }
     }
 
+    fn count(&self, key: &'static Key) -> Option<u32> {
+        match self.setting(key) {
+            Some(Setting::Count(count)) => Some(*count),
+            _ => None,
+        }
+    }
+
     fn to_config(&self) -> Config {
         let directory = |key| PathBuf::from(self.text(key));
         let nfd = Nfd {
@@ -233,6 +240,12 @@ impl Loaded {
                 skip: self.list(&key::SKIP),
                 rules: self.list(&key::RULES).into_iter().map(PathBuf::from).collect(),
                 assume: self.list(&key::ASSUME),
+                expect: Expect {
+                    gpus: self.count(&key::EXPECTED_GPUS),
+                    nvswitches: self.count(&key::EXPECTED_NVSWITCHES),
+                    gpu_model: Some(self.text(&key::EXPECTED_GPU_MODEL).to_owned())
+                        .filter(|model| !model.is_empty()),
+                },
             },
             daemon: Daemon {
                 interval: self.duration(&key::INTERVAL),
@@ -246,10 +259,7 @@ impl Loaded {
             remediate: Remediate {
                 mode: Word::from_word(self.text(&key::MODE)).unwrap_or(remediate.mode),
                 rules: self.list(&key::MENDABLE),
-                observations: match self.setting(&key::OBSERVATIONS) {
-                    Some(Setting::Count(count)) => *count,
-                    _ => remediate.observations,
-                },
+                observations: self.count(&key::OBSERVATIONS).unwrap_or(remediate.observations),
                 over: self.duration(&key::OVER),
             },
         }

@@ -47,6 +47,16 @@ pub struct Check {
     pub rules: Vec<PathBuf>,
     /// `FACT=VALUE`, as `--assume` takes them.
     pub assume: Vec<String>,
+    pub expect: Expect,
+}
+
+/// What the machine is expected to have. `None` is not expected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expect {
+    pub gpus: Option<u32>,
+    pub nvswitches: Option<u32>,
+    /// A part of the name of every GPU, or the id of each.
+    pub gpu_model: Option<String>,
 }
 
 /// How the daemon watches.

@@ -44,6 +44,7 @@ fn value(key: &Key) -> Json {
             json!({ "type": "string", "pattern": "^(0|([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$" })
         }
         Kind::Count(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Kind::Name => json!({ "type": "string", "minLength": 1 }),
         Kind::Directory => path(),
         Kind::Loopback => {
             json!({ "type": "string", "pattern": "^(127(\\.[0-9]{1,3}){3}|\\[[0:]*1\\]):[0-9]{1,5}$" })

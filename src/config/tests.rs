@@ -30,6 +30,11 @@ skip = ["kubelet"]
 rules = ["/opt/site.toml"]
 assume = ["kubelet.version=1.34.2"]
 
+[check.expect]
+gpus = 8
+nvswitches = 4
+gpu-model = "H200"
+
 [daemon]
 interval = "1h30m"
 settle = "0.1s"
@@ -72,6 +77,11 @@ fn every_key_is_understood_and_handed_on() {
             skip: texts(&["kubelet"]),
             rules: vec!["/opt/site.toml".into()],
             assume: texts(&["kubelet.version=1.34.2"]),
+            expect: Expect {
+                gpus: Some(8),
+                nvswitches: Some(4),
+                gpu_model: Some("H200".to_owned()),
+            },
         },
         daemon: Daemon { interval: Duration::from_secs(5400), settle: Duration::from_millis(100) },
         publish: Publish {
@@ -352,6 +362,11 @@ fn what_is_printed_says_where_each_value_is_set() {
     rules = [] # default
     assume = [] # default
 
+    [check.expect]
+    # gpus is not set
+    # nvswitches is not set
+    # gpu-model is not set
+
     [daemon]
     interval = "2m" # /etc/config.toml:2
     settle = "30ms" # default
@@ -396,6 +411,10 @@ fn the_schema_takes_what_the_loader_takes() {
         "[check]\nskip = [\"\"]",
         "[check]\nrules = [\"site.toml\"]",
         "[check]\nassume = [\"kubelet.version\"]",
+        "[check.expect]\ngpus = -1",
+        "[check.expect]\ngpus = \"8\"",
+        "[check.expect]\ngpu-model = \"\"",
+        "[expect]\ngpus = 8",
         "[daemon]\ninterval = 600",
         "[daemon]\ninterval = \"ten\"",
         "[daemon]\ninterval = \"-10m\"",

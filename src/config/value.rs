@@ -25,6 +25,7 @@ pub(super) fn read(key: &Key, item: &Item, problems: &Problems) -> Option<Read> 
         Kind::Word(words) => Setting::Text(reader.word(item, &words())?),
         Kind::Duration(least, most) => Setting::Duration(reader.duration(item, least, most)?),
         Kind::Count(least, most) => Setting::Count(reader.count(item, least, most)?),
+        Kind::Name => Setting::Text(Cow::Owned(reader.text(item, "text")?.to_owned())),
         Kind::Directory => Setting::Text(Cow::Owned(reader.path(item)?)),
         Kind::Loopback => Setting::Address(reader.loopback(item)?),
         Kind::Patterns | Kind::Mendable => return reader.list(item, Reader::member),

@@ -9,9 +9,12 @@ pub mod boot_config;
 pub mod catalogue;
 pub mod cgroup;
 pub mod cmdline;
+pub mod co_owners;
 pub mod container_runtime;
 pub mod cpu;
 mod devices;
+pub mod drivers;
+pub mod expected;
 pub mod firmware;
 pub mod interrupts;
 pub mod iommu;
@@ -24,6 +27,7 @@ pub mod modules;
 pub mod operator;
 pub mod os;
 pub mod pci;
+mod platforms;
 mod sysfs;
 pub mod tee;
 #[cfg(test)]
@@ -92,7 +96,13 @@ impl Needs {
     pub const OPERATOR_FILES: Self = Self(1 << 24);
     /// The specifications of the Container Device Interface.
     pub const CDI: Self = Self(1 << 25);
-    pub const ALL: Self = Self((1 << 26) - 1);
+    /// The aliases of the next kernel, the configuration of modprobe, installed drivers.
+    pub const DRIVERS: Self = Self(1 << 26);
+    /// Whether the firmware's picture is kept in a GPU.
+    pub const FRAMEBUFFER: Self = Self(1 << 27);
+    /// The files of other programs that write kernel arguments.
+    pub const CO_OWNERS: Self = Self(1 << 28);
+    pub const ALL: Self = Self((1 << 29) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
@@ -143,6 +153,8 @@ pub type Assumptions = BTreeMap<&'static str, Value>;
 #[derive(Debug, Default)]
 pub struct Facts {
     pub assumed: Assumptions,
+    /// What the site expects of the host.
+    pub expected: expected::Expected,
     pub cpu: Option<cpu::Cpu>,
     pub os: Option<os::Os>,
     pub iommu: Option<iommu::Iommu>,
@@ -151,6 +163,8 @@ pub struct Facts {
     pub modules: Option<modules::Modules>,
     pub cmdline: Option<cmdline::Cmdline>,
     pub boot_config: Option<boot_config::BootConfig>,
+    pub drivers: Option<drivers::Drivers>,
+    pub co_owners: Option<co_owners::CoOwners>,
     pub kubelet: Option<kubelet::Kubelet>,
     pub operator: Option<operator::Operator>,
     pub tee: Option<tee::Tee>,
@@ -198,7 +212,11 @@ pub fn gather_host_again(
     let boot_config = needs.has(Needs::BOOT_CONFIG);
     // What the next boot will bring is told by comparing with this one, in the distribution's way.
     let basis = |source: Needs| if boot_config { source.and(Needs::BOOT_CONFIG) } else { source };
-    let pci = Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::PCI_EVERY_DETAIL);
+    let of_pci = Needs::PCI
+        .and(Needs::PCI_POWER)
+        .and(Needs::PCI_DETAIL)
+        .and(Needs::PCI_EVERY_DETAIL)
+        .and(Needs::FRAMEBUFFER);
     let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
     let firmware = Needs::FIRMWARE.and(Needs::FIRMWARE_DETAIL);
     let places = Needs::KATA_FOUND.and(Needs::KATA);
@@ -213,10 +231,24 @@ pub fn gather_host_again(
         }
         _ => None,
     };
+    let pci = again.source(of_pci, of_pci, previous.pci, || pci::gather(root, needs));
+    let drivers = match (&os, &boot_config) {
+        (Some(os), Some(boot)) => {
+            // Devices that come and go decide nothing about files, unless these were not worth reading yet.
+            let skipped = previous.drivers.as_ref().is_some_and(|drivers| drivers.skipped);
+            let inputs = Needs::DRIVERS.and(Needs::BOOT_CONFIG).and(Needs::CMDLINE).and(Needs::OS);
+            let inputs = if skipped { inputs.and(Needs::PCI) } else { inputs };
+            let read = || drivers::gather(root, pci.as_ref(), os, boot);
+            again.source(inputs, Needs::DRIVERS, previous.drivers, read)
+        }
+        _ => None,
+    };
     Facts {
         cpu: again.alone(Needs::CPU, previous.cpu, || cpu::gather(root)),
         iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
-        pci: again.source(pci, pci, previous.pci, || pci::gather(root, needs)),
+        pci,
+        drivers,
+        co_owners: again.alone(Needs::CO_OWNERS, previous.co_owners, || co_owners::gather(root)),
         vfio: again.alone(Needs::VFIO, previous.vfio, || vfio::gather(root)),
         modules: again.alone(Needs::MODULES, previous.modules, || modules::gather(root)),
         kubelet: again.source(kubelet, Needs::KUBELET, previous.kubelet, || {
@@ -239,6 +271,7 @@ pub fn gather_host_again(
         os,
         cmdline,
         assumed,
+        expected: previous.expected,
     }
 }
 

@@ -3,7 +3,10 @@
 pub mod bls;
 pub mod cmdline;
 pub mod duration;
+pub mod fnmatch;
 pub mod grub_cfg;
+pub mod modprobe;
+pub mod modules_alias;
 pub mod shell_vars;
 pub mod systemd_unit;
 pub mod toml_tree;

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -124,6 +125,41 @@ impl Directory {
             self.scratch.replace(scratch);
         }
         reading
+    }
+
+    /// The lines that are wanted of a text that is not to be in memory as a whole.
+    pub(super) fn read_lines(
+        &self,
+        path: &str,
+        cap: u64,
+        keep: impl Fn(&[u8]) -> bool,
+    ) -> Reading<Vec<u8>> {
+        let (file, stat) = match self.open_file(path) {
+            Ok(opened) => opened,
+            Err(reading) => return reading.map(|never| match never {}),
+        };
+        if u64::try_from(stat.st_size).is_ok_and(|size| size > cap) {
+            return Reading::Unreadable(Cause::TooLarge(cap));
+        }
+        let file = std::fs::File::from(file).take(cap.saturating_add(1));
+        let mut reader = BufReader::with_capacity(KEPT, file);
+        let (mut kept, mut line, mut length) = (Vec::new(), Vec::new(), 0_u64);
+        loop {
+            line.clear();
+            match reader.read_until(b'\n', &mut line) {
+                Ok(0) => return Reading::Known(kept),
+                Ok(count) => length += count as u64,
+                Err(error) => return failure(Errno::from_raw(error.raw_os_error().unwrap_or(0))),
+            }
+            if length > cap {
+                return Reading::Unreadable(Cause::TooLarge(cap));
+            }
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            if keep(text) {
+                kept.extend_from_slice(text);
+                kept.push(b'\n');
+            }
+        }
     }
 
     pub(super) fn read_at(&self, path: &str, offset: u64, length: usize) -> Reading<Vec<u8>> {
@@ -299,6 +335,17 @@ fn read_all(file: &OwnedFd, cap: u64, end: End, buffer: &mut Vec<u8>) -> Reading
             Err(errno) => return failure(errno),
         }
     }
+}
+
+/// The wanted lines of a text, each with a newline at its end.
+pub(super) fn lines(text: &[u8], keep: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut kept = Vec::new();
+    for line in text.split(|byte| *byte == b'\n').filter(|line| keep(line)) {
+        kept.extend_from_slice(line);
+        kept.push(b'\n');
+    }
+    kept
 }
 
 /// A file of the machine that this program runs on, named by the user on the command line. Only pipes

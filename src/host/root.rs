@@ -226,6 +226,25 @@ impl Root {
         }
     }
 
+    /// The lines of a long text that `keep` wants, each with a newline at its end. No more than one line is
+    /// in memory besides; a text longer than `cap` is `TooLarge`. A recording keeps these lines alone.
+    pub fn read_lines(
+        &self,
+        path: &str,
+        cap: u64,
+        keep: impl Fn(&[u8]) -> bool,
+    ) -> Reading<Vec<u8>> {
+        self.note(path, Aspect::Contents);
+        let reading = match &self.inner {
+            Inner::Directory(directory) => directory.read_lines(path, cap, keep),
+            Inner::Archive(archive) => {
+                archive.read(path, cap).map(|bytes| directory::lines(&bytes, keep))
+            }
+        };
+        self.record(path, |recorder, real| recorder.file(real, reading.as_ref()));
+        reading
+    }
+
     /// A text file of at most [`DEFAULT_CAP`] bytes. Bytes that are not UTF-8 become U+FFFD, so this is
     /// for texts whose meaning such bytes cannot change.
     pub fn read_text(&self, path: &str) -> Reading<String> {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::cmdline::{Mistake, mistakes};
 use crate::format::cmdline::{Cmdline, Param, normal_key};
 use crate::host::{Cause, Reading, Source};
 
@@ -34,6 +35,42 @@ impl Family {
     }
 }
 
+impl Argument {
+    pub(super) fn undone_by(&self) -> Option<&str> {
+        match &self.mistake {
+            Some(Mistake::Undone(by)) => Some(by),
+            _ => None,
+        }
+    }
+
+    pub(super) fn no_ids(&self) -> &[String] {
+        match &self.mistake {
+            Some(Mistake::NoIds(elements)) => elements,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn without_effect(&self) -> Option<&str> {
+        match &self.mistake {
+            Some(Mistake::WithoutEffect(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// When it counts, for a sentence.
+    pub(super) fn when(&self) -> &'static str {
+        match &self.status {
+            Reading::Known(Status::Ok) => "booted, and will be again",
+            Reading::Known(Status::RebootRequired) => "not booted yet, but will be",
+            Reading::Known(Status::NotPersisted) => "booted, and will not be again",
+            Reading::Known(Status::Unmanaged) => "booted",
+            Reading::Known(Status::NotGenerated) => "written, and not in the boot menu",
+            Reading::Known(Status::Overridden) => "written, and overridden",
+            Reading::Absent | Reading::Unreadable(_) => "whether the next boot has it is not known",
+        }
+    }
+}
+
 /// The keys that rules may ask about, with `_` for `-`; a `*` at the end stands for any rest.
 const RELEVANT: &[(&str, Family)] = &[
     ("amd_iommu", Family::Iommu),
@@ -53,11 +90,14 @@ const RELEVANT: &[(&str, Family)] = &[
     ("nohibernate", Family::Tee),
     ("nointremap", Family::Iommu),
     ("nomodeset", Family::Module),
+    ("nouveau.blacklist", Family::Module),
     ("nouveau.modeset", Family::Module),
     ("pci", Family::Pci),
+    ("pci_stub.ids", Family::Vfio),
     ("pcie_acs_override", Family::Pci),
     ("rd.driver.blacklist", Family::Module),
     ("rd.driver.pre", Family::Module),
+    ("rdblacklist", Family::Module),
     ("sev", Family::Tee),
     ("tdx*", Family::Tee),
     ("vfio*", Family::Vfio),
@@ -71,6 +111,11 @@ pub(super) fn family_of(key: &str) -> Option<Family> {
         None => key == pattern,
     };
     RELEVANT.iter().find(|(pattern, _)| matches(pattern)).map(|(_, family)| *family)
+}
+
+/// Whether rules may ask about a key.
+pub(in crate::facts) fn is_relevant(key: &str) -> bool {
+    family_of(key).is_some()
 }
 
 /// What will become of an argument.
@@ -111,6 +156,8 @@ pub struct Argument {
     pub family: Family,
     pub status: Reading<Status>,
     pub note: Option<String>,
+    /// What is wrong with it, in a line that booted or will.
+    pub(super) mistake: Option<Mistake>,
     /// Where it is written; where it was seen, if it is written nowhere.
     pub source: Source,
 }
@@ -132,6 +179,7 @@ struct Seen<'a> {
     generated: Option<&'a Source>,
     text: Option<&'a Source>,
     overridden: Option<(&'a Source, &'a Source)>,
+    mistake: Option<Mistake>,
 }
 
 type Found<'a> = BTreeMap<String, (Family, Seen<'a>)>;
@@ -142,6 +190,7 @@ pub(super) fn judge(places: Places<'_>) -> Vec<Argument> {
     for param in places.booted.known().into_iter().flat_map(Cmdline::params) {
         note(&mut found, &param, |seen| seen.booted = true);
     }
+    note_mistakes(&mut found, places);
     for (index, candidate) in places.next.candidates.known().into_iter().flatten().enumerate() {
         for param in candidate.line.params() {
             note(&mut found, &param, |seen| {
@@ -174,9 +223,23 @@ pub(super) fn judge(places: Places<'_>) -> Vec<Argument> {
             let (status, note) = status(&seen, places);
             let written = seen.text.or(seen.overridden.map(|(source, _)| source));
             let source = written.or(seen.generated).unwrap_or(&booted_source).clone();
-            Argument { text, family, status, note, source }
+            let mistake = seen.mistake;
+            Argument { text, family, status, note, mistake, source }
         })
         .collect()
+}
+
+/// The booted line and those of the next boot are each wrong or right as a whole; the text is not, for it is
+/// only a part of what the next line comes from.
+fn note_mistakes<'a>(found: &mut Found<'a>, places: Places<'a>) {
+    let next = places.next.candidates.known().into_iter().flatten().map(|it| &it.line);
+    for line in places.booted.known().into_iter().chain(next) {
+        for (param, mistake) in mistakes(line) {
+            note(found, &param, |seen| {
+                seen.mistake.get_or_insert(mistake);
+            });
+        }
+    }
 }
 
 fn note<'a>(found: &mut Found<'a>, param: &Param<'_>, change: impl FnOnce(&mut Seen<'a>)) {

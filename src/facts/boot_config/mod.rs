@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+pub(super) use arguments::is_relevant;
 pub use arguments::{Argument, Family, Status};
 pub use loader::Loader;
 
@@ -109,6 +110,25 @@ impl BootConfig {
             Reading::Unreadable(_) => false,
         };
         written && self.next_lines(is_right) == Some(true)
+    }
+
+    /// The command lines that the next boot may have; that of the text where nothing is generated from it.
+    pub(super) fn lines(&self) -> Reading<Vec<&Cmdline>> {
+        match &self.next.candidates {
+            Reading::Known(candidates) => match hidden(candidates) {
+                Some(unknown) => unknown.and_then(|_| Reading::Absent),
+                None => Reading::Known(candidates.iter().map(|it| &it.line).collect()),
+            },
+            Reading::Absent => self.written.as_ref().map(|line| vec![line]),
+            Reading::Unreadable(cause) => Reading::Unreadable(cause.clone()),
+        }
+    }
+
+    /// The releases of the kernels that may boot next, as far as the names of their files tell.
+    pub(super) fn next_kernels(&self) -> Reading<BTreeSet<String>> {
+        self.next.candidates.as_ref().map(|candidates| {
+            candidates.iter().filter_map(|candidate| candidate.kernel.clone()).collect()
+        })
     }
 
     /// Where the next boot's arguments were read.
@@ -240,6 +260,13 @@ fn argument(facts: &Facts, index: usize, read: fn(&Argument) -> Evidence) -> Evi
     })
 }
 
+/// What is wrong with an argument, and when that counts.
+fn mistaken(argument: &Argument, what: impl IntoIterator<Item = String>) -> Evidence {
+    let reading = Reading::Known(Value::Set(what.into_iter().collect()));
+    let evidence = Evidence::new(reading, argument.source.clone());
+    if argument.mistake.is_some() { evidence.with_note(argument.when()) } else { evidence }
+}
+
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
@@ -309,6 +336,28 @@ pub(super) const FACTS: &[Fact] = &[
         read: |facts| next_means(facts, means::iommu_off_intel),
     },
     Fact {
+        name: "boot.next-acs-override",
+        kind: Kind::Set,
+        doc: "`pcie_acs_override=` parameters of the next boot, with which a patched kernel invents isolation.",
+        needs: NEEDS,
+        read: |facts| next_means(facts, means::acs_override),
+    },
+    Fact {
+        name: "boot.next-interrupt-remapping-off",
+        kind: Kind::Set,
+        doc: "Parameters of the next boot that switch interrupt remapping off.",
+        needs: NEEDS,
+        read: |facts| next_means(facts, means::interrupt_remapping_off),
+    },
+    Fact {
+        name: "boot.next-unsafe-interrupts",
+        kind: Kind::Bool,
+        doc: "Whether the next boot's command line lets VFIO or iommufd assign devices without interrupt \
+              isolation.",
+        needs: NEEDS,
+        read: |facts| next_means(facts, means::unsafe_interrupts),
+    },
+    Fact {
         name: "boot.next-iommu-passthrough",
         kind: Kind::Bool,
         doc: "Whether the next boot's command line makes passthrough the IOMMU's default domain.",
@@ -357,6 +406,40 @@ pub(super) const COLLECTIONS: &[Collection] = &[Collection {
                 argument(facts, index, |argument| {
                     let family = text(argument.family.name());
                     Evidence::new(Reading::Known(family), argument.source.clone())
+                })
+            },
+        },
+        ItemFact {
+            name: "undone-by",
+            kind: Kind::Set,
+            doc: "The later argument of the same line that takes it back.",
+            needs: NEEDS,
+            read: |facts, index| {
+                argument(facts, index, |argument| {
+                    mistaken(argument, argument.undone_by().map(str::to_owned))
+                })
+            },
+        },
+        ItemFact {
+            name: "malformed-ids",
+            kind: Kind::Set,
+            doc: "What stands among the ids for vfio-pci or pci-stub and is none, as a device's address.",
+            needs: NEEDS,
+            read: |facts, index| {
+                argument(facts, index, |argument| {
+                    mistaken(argument, argument.no_ids().iter().cloned())
+                })
+            },
+        },
+        ItemFact {
+            name: "without-effect",
+            kind: Kind::Set,
+            doc: "Why nothing obeys it; empty where it means something. `amd_iommu=on`, which guides tell \
+                  people to write, counts as meant well.",
+            needs: NEEDS,
+            read: |facts, index| {
+                argument(facts, index, |argument| {
+                    mistaken(argument, argument.without_effect().map(str::to_owned))
                 })
             },
         },

@@ -18,6 +18,8 @@ const SMALL: u64 = 64 << 10;
 pub(super) struct Candidate {
     pub(super) line: Cmdline,
     pub(super) source: Source,
+    /// The release of the kernel that it boots, where its file's name tells.
+    pub(super) kernel: Option<String>,
     /// The variable whose value may hold more arguments that matter.
     pub(super) hides: Option<String>,
 }
@@ -67,7 +69,8 @@ fn grub_candidates(root: &Root, seen: &Seen) -> Reading<Vec<Candidate>> {
             .flat_map(|item| &item.kernels)
             .map(|kernel| {
                 let source = Source::line(seen.grub_cfg_path, kernel.line);
-                candidate(&config.arguments(kernel, env.as_ref()), source)
+                let release = kernel.path().and_then(|path| release_of(&path));
+                candidate(&config.arguments(kernel, env.as_ref()), release, source)
             })
             .collect();
         some(candidates, "no menu entry boots Linux")
@@ -128,15 +131,17 @@ fn bls_candidates(root: &Root, seen: &Seen, loader: Loader) -> Reading<Vec<Candi
             let what = "a unified kernel image carries its own arguments".to_owned();
             return Reading::Unreadable(Cause::NotDecidable { line: None, what });
         }
+        let release = entry.linux.as_deref().and_then(release_of).or_else(|| entry.version.clone());
         if loader == Loader::GrubBls {
             match config.bls_arguments(&entry.options, env.as_ref()) {
-                Ok(arguments) => candidates.push(candidate(&arguments, source)),
+                Ok(arguments) => candidates.push(candidate(&arguments, release, source)),
                 Err(error) => return Reading::Unreadable(malformed(&error)),
             }
         } else {
             candidates.push(Candidate {
                 line: Cmdline::parse(&entry.options),
                 source,
+                kernel: release,
                 hides: None,
             });
         }
@@ -162,7 +167,14 @@ fn environment(root: &Root, seen: &Seen) -> Option<GrubEnv> {
     }
 }
 
-fn candidate(arguments: &Arguments, source: Source) -> Candidate {
+/// The release in the name of a kernel's file, as `6.17.0-8-generic` in `/boot/vmlinuz-6.17.0-8-generic`.
+fn release_of(path: &str) -> Option<String> {
+    let name = path.rsplit('/').next()?;
+    let release = name.strip_prefix("vmlinuz-").or_else(|| name.strip_prefix("vmlinux-"))?;
+    release.starts_with(|first: char| first.is_ascii_digit()).then(|| release.to_owned())
+}
+
+fn candidate(arguments: &Arguments, kernel: Option<String>, source: Source) -> Candidate {
     // A word that is there in some boots matters only where a fact is about its key.
     let matters: BTreeSet<String> = arguments
         .maybe
@@ -175,5 +187,5 @@ fn candidate(arguments: &Arguments, source: Source) -> Candidate {
         .collect();
     let variable = arguments.undecided.first().map(|name| format!("the value of ${name}"));
     let hides = variable.or_else(|| matters.into_iter().next());
-    Candidate { line: Cmdline::parse(&arguments.line), source, hides }
+    Candidate { line: Cmdline::parse(&arguments.line), source, kernel, hides }
 }

@@ -25,6 +25,7 @@ fn generated(lines: &[&str]) -> Next {
         .iter()
         .zip(150..)
         .map(|(text, number)| Candidate {
+            kernel: None,
             line: Cmdline::parse(text.as_bytes()),
             source: Source::line("/boot/grub/grub.cfg", number),
             hides: None,

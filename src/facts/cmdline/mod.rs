@@ -4,10 +4,12 @@
 //! really works is told by sysfs; the command line explains, and is what gets repaired.
 
 mod meaning;
+mod mistakes;
 #[cfg(test)]
 mod tests;
 
 pub(super) use meaning::Finding;
+pub(super) use mistakes::{Mistake, mistakes};
 
 use super::catalogue::{Collection, Evidence, Fact};
 use super::{Cause, Facts, Kind, Needs, Reading, Source};
@@ -34,7 +36,8 @@ pub(super) fn gather(root: &Root) -> Cmdline {
 /// What a line means, by the kernel's own handlers; the same for the booted and for the next line.
 pub(super) mod means {
     pub(in crate::facts) use super::meaning::{
-        iommu_off, iommu_off_amd, iommu_off_intel, passthrough, tokens,
+        acs_override, acs_weakened, interrupt_remapping_off, iommu_off, iommu_off_amd,
+        iommu_off_intel, module_denylist, passthrough, tokens, unsafe_interrupts,
     };
 }
 

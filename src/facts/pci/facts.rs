@@ -63,7 +63,63 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
         needs: Needs::PCI,
         read: |facts| evidence(facts, passthrough_binding),
     },
+    Fact {
+        name: "pci.host-drivers",
+        kind: Kind::Set,
+        doc: "Drivers outside VFIO that hold a GPU or NVSwitch.",
+        needs: Needs::PCI,
+        read: |facts| evidence(facts, host_drivers),
+    },
+    Fact {
+        name: "pci.hgx-nvswitches-missing",
+        kind: Kind::Integer,
+        doc: "How many of the four NVSwitches of an HGX board with eight Hopper GPUs are not seen; absent on other \
+              hosts, as those with Blackwell, whose switches are no PCI functions of NVIDIA.",
+        needs: Needs::PCI,
+        read: |facts| evidence(facts, nvswitches_missing),
+    },
 ];
+
+/// NVSwitches of an HGX board with eight GPUs of SXM form.
+const SWITCHES: usize = 4;
+const GPUS_OF_BOARD: usize = 8;
+
+fn host_drivers(pci: &Pci) -> Evidence {
+    let mut drivers = std::collections::BTreeSet::new();
+    for placement in pci.passthrough().iter().filter_map(|index| pci.placement(*index)) {
+        match &placement.driver {
+            Reading::Known(driver) if !is_vfio(driver) => {
+                drivers.insert(driver.clone());
+            }
+            Reading::Known(_) | Reading::Absent => {}
+            Reading::Unreadable(cause) => {
+                return Evidence::new(Reading::Unreadable(cause.clone()), Source::file(DEVICES));
+            }
+        }
+    }
+    doubtful(pci, drivers.len()).unwrap_or_else(|| {
+        Evidence::new(Reading::Known(Value::Set(drivers)), Source::file(DEVICES))
+    })
+}
+
+/// Boards of four GPUs have no switches, and PCIe cards none either.
+fn nvswitches_missing(pci: &Pci) -> Evidence {
+    let on_board = |index: &&usize| {
+        let model = pci.all().get(**index).and_then(super::Function::model);
+        model.is_some_and(|model| model.architecture == "Hopper" && model.family.contains("SXM"))
+    };
+    let boards = pci.gpus().iter().filter(on_board).count() / GPUS_OF_BOARD;
+    let (wanted, found) = (boards * SWITCHES, pci.nvswitches().len());
+    let source = Source::file(DEVICES);
+    if let Some(evidence) = doubtful(pci, found) {
+        return evidence;
+    }
+    if boards == 0 {
+        return Evidence::new(Reading::Absent, source).with_note("no board of eight Hopper GPUs");
+    }
+    Evidence::new(Reading::Known(integer(wanted.saturating_sub(found))), source)
+        .with_note(format!("{found} of {wanted} found"))
+}
 
 fn count_all(pci: &Pci) -> Reading<Value> {
     pci.functions.as_ref().map(|functions| integer(functions.len()))

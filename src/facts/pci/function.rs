@@ -42,6 +42,17 @@ impl Function {
         self.class.and_then(|class| u16::try_from(class >> 8).ok())
     }
 
+    /// What it says of itself to whoever looks for its driver, as the kernel writes it into `modalias`. `None`
+    /// where it cannot be read.
+    pub fn modalias(&self) -> Option<String> {
+        let (vendor, device, class) = (self.vendor?, self.device?, self.class?);
+        let (subvendor, subdevice) = self.subsystem.unwrap_or_default();
+        let [_, base, sub, interface] = class.to_be_bytes();
+        Some(format!(
+            "pci:v{vendor:08X}d{device:08X}sv{subvendor:08X}sd{subdevice:08X}bc{base:02X}sc{sub:02X}i{interface:02X}"
+        ))
+    }
+
     /// The listed model, for an NVIDIA function.
     pub fn model(&self) -> Option<&'static models::Model> {
         self.device.filter(|_| self.is_nvidia()).and_then(models::find)
@@ -54,6 +65,11 @@ impl Function {
                 Some(class) => matches!(class, 0x0300 | 0x0302),
                 None => self.model().is_some_and(|model| model.kind == models::Kind::Gpu),
             }
+    }
+
+    /// Whether it may be the display that the firmware draws on. An unknown class is asked like one.
+    pub(super) fn shows_pictures(&self) -> bool {
+        self.class_code().is_none_or(|class| class == 0x0300)
     }
 
     /// NVSwitches show as "bridge, other". So might another part by NVIDIA; that is for the reader

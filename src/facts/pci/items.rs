@@ -1,13 +1,13 @@
 //! What rules may ask about each GPU, NVSwitch and companion function.
 
 use crate::facts::catalogue::{Collection, Evidence, ItemFact};
-use crate::facts::{Facts, Kind, Needs, Reading, Value};
+use crate::facts::{Facts, Kind, Needs, Reading, Source, Value, drivers};
 
 use super::evidence::{
     bars_assigned, full_width, listed, name, named, no_answer, number, of_detail, of_function,
     of_group, of_placement, row, select, select_every, text, vfio_cdev, vfio_group_node,
 };
-use super::{Pci, is_vfio, names};
+use super::{Pci, framebuffer, is_vfio, names};
 
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
     Collection {
@@ -124,6 +124,20 @@ const ITEM_FACTS: &[ItemFact] = &[
             }
         })
     }),
+    item(
+        "next-boot-modules",
+        Kind::Set,
+        drivers::NEEDS,
+        "Modules that the next boot would load for it by its alias, denied ones too.",
+        drivers::next_boot_modules,
+    ),
+    item(
+        "next-boot-drivers",
+        Kind::Set,
+        drivers::NEEDS,
+        "Modules outside VFIO that nothing keeps from taking it at the next boot.",
+        drivers::next_boot_drivers,
+    ),
     item("revision", Kind::Text, DETAIL, "Revision, as `a1`.", |facts, index| {
         of_detail(facts, index, "revision", |it| {
             it.revision.as_ref().map(|revision| Value::Text(format!("{revision:02x}")))
@@ -294,6 +308,29 @@ const ITEM_FACTS: &[ItemFact] = &[
             of_group(facts, index, "/reserved_regions", |_, _, group| {
                 (group.direct_regions.clone().map(Value::Set), None)
             })
+        },
+    ),
+    item(
+        "firmware-framebuffer",
+        Kind::Bool,
+        Needs::PCI.and(Needs::FRAMEBUFFER),
+        "Whether the firmware's picture is still kept in one of its address windows.",
+        |facts, index| {
+            let mut keeper = None;
+            let evidence =
+                of_function(facts, index, "", |pci, function| match pci.framebuffer(function) {
+                    Reading::Known(name) => {
+                        keeper = Some(name.to_owned());
+                        Reading::Known(Value::Bool(true))
+                    }
+                    Reading::Absent => Reading::Known(Value::Bool(false)),
+                    Reading::Unreadable(cause) => Reading::Unreadable(cause),
+                });
+            let source = Some(Source::file(framebuffer::IOMEM));
+            match keeper {
+                Some(name) => Evidence { source, ..evidence }.with_note(format!("{name} keeps it")),
+                None => Evidence { source, ..evidence },
+            }
         },
     ),
     item("link-width", Kind::Integer, DETAIL, "Lanes in use now.", |facts, index| {

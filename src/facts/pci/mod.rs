@@ -9,6 +9,7 @@ mod detail;
 mod driver;
 mod evidence;
 mod facts;
+mod framebuffer;
 mod function;
 mod group;
 mod items;
@@ -47,6 +48,8 @@ pub struct Pci {
     placements: BTreeMap<usize, Placement>,
     details: BTreeMap<usize, Detail>,
     groups: BTreeMap<u32, Group>,
+    /// Who keeps the firmware's picture in which function.
+    framebuffers: Reading<BTreeMap<Address, String>>,
     roles: Roles,
 }
 
@@ -78,11 +81,16 @@ pub(super) fn gather(root: &Root, needs: Needs) -> Pci {
         placements: BTreeMap::new(),
         details: BTreeMap::new(),
         groups: BTreeMap::new(),
+        framebuffers: Reading::Unreadable(Cause::NotGathered),
         roles: Roles::default(),
     };
     pci.functions = list(root).map(|entries| pci.identify(root, entries));
     pci.inspect(root, needs);
     pci.assign_roles();
+    // Only a function that can show a picture is asked for one; data centre GPUs cannot.
+    if needs.has(Needs::FRAMEBUFFER) && pci.functions_of_gpus().any(Function::shows_pictures) {
+        pci.framebuffers = framebuffer::read(root);
+    }
     pci
 }
 
@@ -263,6 +271,22 @@ impl Pci {
 
     pub fn group(&self, number: u32) -> Option<&Group> {
         self.groups.get(&number)
+    }
+
+    fn functions_of_gpus(&self) -> impl Iterator<Item = &Function> {
+        self.roles.gpus.iter().filter_map(|index| self.all().get(*index))
+    }
+
+    /// Who keeps the firmware's picture in a function; `Absent` where nobody does.
+    pub fn framebuffer(&self, function: &Function) -> Reading<&str> {
+        if !function.shows_pictures() {
+            return Reading::Absent;
+        }
+        self.framebuffers.as_ref().and_then(|found| {
+            found
+                .get(&function.address)
+                .map_or(Reading::Absent, |name| Reading::Known(name.as_str()))
+        })
     }
 
     /// Indices of GPUs, virtual functions left out.

@@ -138,7 +138,7 @@ fn sentence(test: &Test) -> String {
     format!("{} is {}{absent}", test.fact.name(), test.operator)
 }
 
-fn tees(rule: &Rule) -> String {
+pub(super) fn tees(rule: &Rule) -> String {
     if rule.tees.len() == Tee::ALL.len() {
         return "any".to_owned();
     }

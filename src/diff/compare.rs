@@ -143,7 +143,8 @@ fn only_in<'s>(one: &'s Side, other: &Side) -> Vec<&'s str> {
     own.map(|rule| &*rule.id).collect()
 }
 
-/// Adds each way in which a fact differs: as a rule one, whatever collections have the member.
+/// Adds each way in which a fact differs. A member that is something else on the other side was told as
+/// that; its facts are not compared.
 fn fact<'s>(
     key: &'s Key,
     before: &'s Facets,
@@ -153,27 +154,18 @@ fn fact<'s>(
 ) {
     let (subject, name) = key;
     let mut pairs: Vec<(Option<&'static str>, &Seen, &Seen)> = Vec::new();
-    let mut seen_in_both = false;
     for (collection, seen) in &before.0 {
-        for (other, theirs) in &after.0 {
-            if collection == other {
-                seen_in_both = true;
-                pairs.push((*collection, seen, theirs));
-            }
-        }
+        let theirs = after.0.iter().filter(|(other, _)| other == collection);
+        pairs.extend(theirs.map(|(_, theirs)| (*collection, seen, theirs)));
     }
-    // A report does not tell the collection: only what all collections say alike can be held against it.
-    if !seen_in_both {
-        match (before.only(), after.only()) {
-            (Some(before_it), Some(after_it)) if knows_no_collection(before, after) => {
-                let collection = before.0.iter().chain(&after.0).find_map(|(name, _)| *name);
-                pairs.push((collection, before_it, after_it));
-            }
-            _ => {
-                not_compared.facts += 1;
-                return;
-            }
-        }
+    if pairs.is_empty() && (before.is_reported() || after.is_reported()) {
+        // Only what all collections say alike can be held against one who does not tell the collection.
+        let (Some(seen), Some(theirs)) = (before.only(), after.only()) else {
+            not_compared.facts += 1;
+            return;
+        };
+        let collection = before.0.iter().chain(&after.0).find_map(|(name, _)| *name);
+        pairs.push((collection, seen, theirs));
     }
     let mut untold = false;
     let start = changes.len();
@@ -197,30 +189,21 @@ fn fact<'s>(
     not_compared.untold += usize::from(untold && changes.len() == start);
 }
 
-fn knows_no_collection(one: &Facets, other: &Facets) -> bool {
-    [one, other].iter().any(|facets| facets.0.iter().any(|(name, _)| name.is_none()))
-}
-
-/// A member of several collections is named in the first of them.
 fn members<'s>(a: &'s Side, b: &'s Side) -> Vec<MemberChange<'s>> {
     let (Some(of_a), Some(of_b)) = (&a.members, &b.members) else { return Vec::new() };
-    let none = BTreeSet::new();
-    let mut said: BTreeSet<&str> = BTreeSet::new();
     let mut changes = Vec::new();
     for collection in catalogue::collections() {
-        let before = of_a.get(collection.name).unwrap_or(&none);
-        let after = of_b.get(collection.name).unwrap_or(&none);
-        let mut new = |one: &'s BTreeSet<String>, other: &BTreeSet<String>| -> Vec<&'s str> {
-            let own = one.iter().filter(|label| !other.contains(*label)).map(String::as_str);
-            own.filter(|label| said.insert(label)).collect()
-        };
-        // `none` does not outlive the sides.
-        let only_a = of_a.get(collection.name).map(|one| new(one, after)).unwrap_or_default();
-        let only_b = of_b.get(collection.name).map(|one| new(one, before)).unwrap_or_default();
+        let (one, other) = (of_a.get(collection.name), of_b.get(collection.name));
+        let (only_a, only_b) = (own(one, other), own(other, one));
         if !only_a.is_empty() || !only_b.is_empty() {
             let (item, collection) = (collection.item, collection.name);
             changes.push(MemberChange { item, collection, only_a, only_b });
         }
     }
     changes
+}
+
+fn own<'s>(one: Option<&'s BTreeSet<String>>, other: Option<&BTreeSet<String>>) -> Vec<&'s str> {
+    let there = |label: &&String| other.is_some_and(|other| other.contains(*label));
+    one.into_iter().flatten().filter(|label| !there(label)).map(String::as_str).collect()
 }

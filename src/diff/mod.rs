@@ -14,7 +14,7 @@ mod side;
 pub use compare::{Difference, FactChange, MemberChange, NotCompared, RuleChange, compare};
 pub use error::DiffError;
 pub use kind::{InputKind, kind};
-pub use side::{Facets, Plain, RuleSeen, Seen, Side, SideKind};
+pub use side::{Plain, RuleSeen, Seen, Side, SideKind};
 pub use stored::of_report;
 
 #[cfg(test)]

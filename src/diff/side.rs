@@ -32,8 +32,9 @@ pub struct Side {
     pub verdict: Verdict,
     /// In the order of the report.
     pub rules: Vec<RuleSeen>,
-    pub facts: BTreeMap<Key, Facets>,
-    /// Who is in each collection; `None` where that is not known, as in a report.
+    pub(super) facts: BTreeMap<Key, Facets>,
+    /// Who is in each collection, each member in the first one that has it and its facts; `None` where that
+    /// is not known, as in a report.
     pub members: Option<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
@@ -49,12 +50,11 @@ pub struct RuleSeen {
 }
 
 /// The member that a fact is about, `None` for the host, and its name.
-pub type Key = (Option<String>, String);
+pub(super) type Key = (Option<String>, String);
 
-/// What a fact says in each collection that has the member: almost always the same, so that equal answers
-/// are kept once. A report does not tell the collection.
+/// What a fact says in each collection that has a member of the name. A report does not tell the collection.
 #[derive(Debug, Default)]
-pub struct Facets(pub Vec<(Option<&'static str>, Seen)>);
+pub(super) struct Facets(pub(super) Vec<(Option<&'static str>, Seen)>);
 
 /// One of the three answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,8 +113,10 @@ impl Side {
 
     fn add_members(&mut self, facts: &Facts) {
         let mut members = BTreeMap::new();
+        let mut at_home = BTreeSet::new();
         for collection in catalogue::collections() {
             let selection = (collection.select)(facts);
+            let mut labels = BTreeSet::new();
             if let Some((cause, _)) = selection.doubt {
                 let why = Seen::Unreadable(cause.to_string());
                 self.add(None, collection.name, Some(collection.name), why);
@@ -122,14 +124,18 @@ impl Side {
                 let told = Seen::Known(Plain::Text(ALL_TOLD.to_owned()));
                 self.add(None, collection.name, Some(collection.name), told);
             }
-            for subject in &selection.subjects {
+            for subject in selection.subjects {
+                // A GPU is a PCI function, too, of which the same facts are told: it is named as a GPU.
+                if !at_home.insert((collection.facts.as_ptr(), subject.label.clone())) {
+                    continue;
+                }
                 for fact in collection.facts {
                     let seen = Seen::of((fact.read)(facts, subject.index));
                     self.add(Some(&subject.label), fact.name, Some(collection.name), seen);
                 }
+                labels.insert(subject.label);
             }
-            let labels = selection.subjects.into_iter().map(|subject| subject.label);
-            members.insert(collection.name, labels.collect());
+            members.insert(collection.name, labels);
         }
         self.members = Some(members);
     }
@@ -159,6 +165,11 @@ impl Side {
 const ALL_TOLD: &str = "all could be told";
 
 impl Facets {
+    /// Whether it is from a report.
+    pub(super) fn is_reported(&self) -> bool {
+        self.0.iter().any(|(collection, _)| collection.is_none())
+    }
+
     /// What it says, where it says the same in each collection.
     pub(super) fn only(&self) -> Option<&Seen> {
         let ((_, first), others) = self.0.split_first()?;

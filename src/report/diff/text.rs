@@ -60,9 +60,22 @@ fn rules(page: &mut Page<'_>, difference: &Difference<'_>) -> io::Result<()> {
         return Ok(());
     }
     heading(page, "Verdicts")?;
+    let all = || difference.rules.iter();
     let now_waits = |it: &&RuleChange<'_>| it.after.status == Status::Blocked;
-    let waiting: Vec<&RuleChange<'_>> = difference.rules.iter().filter(now_waits).collect();
-    let plain = || difference.rules.iter().filter(|it| !now_waits(it));
+    // What waited for a rule that got better is no news of its own, unless it is bad.
+    let released = |it: &&RuleChange<'_>| {
+        let by = |root: &RuleChange<'_>| {
+            root.is_better()
+                && root.before.status != Status::Blocked
+                && it.before.blocked_by.contains(&root.before.id)
+        };
+        it.before.status == Status::Blocked
+            && matches!(it.after.status, Status::Pass | Status::NotApplicable)
+            && all().any(by)
+    };
+    let waiting: Vec<&RuleChange<'_>> = all().filter(now_waits).collect();
+    let free: Vec<&RuleChange<'_>> = all().filter(released).collect();
+    let plain = || all().filter(|it| !now_waits(it) && !released(it));
     let worse = plain().filter(|it| it.is_worse());
     let better = plain().filter(|it| it.is_better());
     let other = plain().filter(|it| !it.is_worse() && !it.is_better());
@@ -97,6 +110,15 @@ fn rules(page: &mut Page<'_>, difference: &Difference<'_>) -> io::Result<()> {
             let text = format!("now waiting for it: {}", list(behind.iter(), LISTED));
             page.wrapped(4, 6, &[(Ink::Faint, &text)])?;
             said.extend(behind);
+        }
+        let waited: Vec<&str> = free
+            .iter()
+            .filter(|it| it.before.blocked_by.contains(&change.before.id))
+            .map(|it| it.after.id.as_str())
+            .collect();
+        if !waited.is_empty() {
+            let text = format!("good now, after waiting for it: {}", list(waited.iter(), LISTED));
+            page.wrapped(4, 6, &[(Ink::Faint, &text)])?;
         }
     }
     let others: Vec<&str> =

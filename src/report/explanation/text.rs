@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Explanation, FactExplanation, Related, reason};
-use crate::facts::{Reading, Source};
+use crate::facts::{Reading, Source, Value};
 use crate::report::human::evidence::{fold, list, plural, what_is};
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::rules::tees;
@@ -36,7 +36,7 @@ pub fn render(explanation: &Explanation, look: Look, out: &mut dyn Write) -> io:
         page.labelled(BODY, "leads to", symptom)?;
     }
     remedies(&mut page, explanation)?;
-    related(&mut page, "depends on", &explanation.causes, look)?;
+    related(&mut page, "needs", &explanation.causes, look)?;
     consequences(&mut page, explanation, look)?;
     for address in &rule.docs {
         page.entry(BODY, "source", &[(Ink::Faint, address)])?;
@@ -159,7 +159,8 @@ fn said(
     let mut label = label;
     for fold in folds.iter().take(shown) {
         let finding = fold.first;
-        let (verb, value) = what_is(&finding.found, look);
+        let found = offending(finding, look);
+        let (verb, value) = what_is(&found, look);
         let subject = match fold.subjects.as_slice() {
             [] => String::new(),
             [only] => format!("{only}: "),
@@ -181,6 +182,11 @@ fn said(
         if let Some(note) = &finding.note {
             page.entry(DETAILS, "", &[(Ink::Plain, note)])?;
         }
+        if let (Found::Members(_), Found::Value(Value::Set(members))) = (&found, &finding.found) {
+            let all = list(members.iter(), 8);
+            let text = if members.is_empty() { "no member".to_owned() } else { format!("its members: {all}") };
+            page.entry(DETAILS, "", &[(Ink::Faint, &text)])?;
+        }
         read_from(page, &fold.sources, look)?;
     }
     if shown < folds.len() {
@@ -188,6 +194,17 @@ fn said(
         page.entry(BODY, "", &[(Ink::Faint, &text)])?;
     }
     Ok(())
+}
+
+/// What decides about a set; all else is found as it is.
+fn offending(finding: &Finding, look: Look) -> Found {
+    let of_set = match (&finding.found, finding.about.test()) {
+        (Found::Value(value @ Value::Set(_)), Some(test)) if !look.verbose => {
+            test.operator.offending(value)
+        }
+        _ => None,
+    };
+    of_set.map_or_else(|| finding.found.clone(), Found::Members)
 }
 
 fn read_from(page: &mut Page<'_>, sources: &[&Source], look: Look) -> io::Result<()> {
@@ -229,7 +246,7 @@ fn remedies(page: &mut Page<'_>, explanation: &Explanation) -> io::Result<()> {
         let text = if failed.is_some() {
             edits.join(", ")
         } else {
-            format!("a failure: {}{}", edits.join(", "), conditions(&fix.when))
+            format!("of a failure: {}{}", edits.join(", "), conditions(&fix.when))
         };
         page.labelled(BODY, if place == 0 { "fix" } else { "" }, &text)?;
         if failed.is_some() {

@@ -98,6 +98,12 @@ fn relations(page: &mut Page<'_>, rules: &RuleSet, rule: &Rule) -> io::Result<()
     for address in &rule.docs {
         entry("docs", address)?;
     }
+    if let Some(since) = &rule.since {
+        entry("since", &format!("version {since}"))?;
+    }
+    for revision in &rule.changed {
+        entry("changed", &format!("in {}: {}", revision.version, revision.what))?;
+    }
     entry("defined", &format!("{}:{}", rule.origin.file, rule.origin.line))?;
     if let Some(change) = &rule.overridden {
         let what = match change.instead_of {

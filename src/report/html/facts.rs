@@ -2,7 +2,7 @@
 //! a collection that say the same of themselves share a line.
 
 use super::markup::Markup;
-use crate::facts::catalogue::{self, Collection, Evidence};
+use crate::facts::catalogue::{self, Collection, Evidence, Fact};
 use crate::facts::{Cause, Facts, Needs, Reading, Value};
 use crate::report::human::evidence::list;
 use crate::rules::Spoken;
@@ -14,24 +14,12 @@ pub(super) fn section(page: &mut Markup, facts: &Facts) {
     page.raw("<section id=\"facts\">\n<h2>Facts</h2>\n");
     page.raw("<p class=\"faint\">Everything that was read, and where. A value that could not be told is \
         neither good nor bad.</p>\n");
-    let mut source: Option<&str> = None;
-    for fact in catalogue::facts() {
-        let evidence = (fact.read)(facts);
-        if was_not_read(&evidence) {
-            continue;
+    for (source, of_source) in &by_source(facts) {
+        begin(page, source, "Fact");
+        for (fact, evidence) in of_source {
+            let assumed = facts.assumed.get(fact.name);
+            row(page, fact.name, Some(fact.doc), evidence, assumed, None);
         }
-        let of = fact.name.split('.').next().unwrap_or(fact.name);
-        if source != Some(of) {
-            if source.is_some() {
-                end(page);
-            }
-            begin(page, of, "Fact");
-            source = Some(of);
-        }
-        let assumed = facts.assumed.get(fact.name);
-        row(page, fact.name, Some(fact.doc), &evidence, assumed, None);
-    }
-    if source.is_some() {
         end(page);
     }
     let mut shown: Vec<&str> = Vec::new();
@@ -43,6 +31,23 @@ pub(super) fn section(page: &mut Markup, facts: &Facts) {
         members(page, facts, collection, &mut shown);
     }
     page.raw("</section>\n");
+}
+
+/// What was read, by the first word of the facts' names, in the order of the catalogue.
+fn by_source(facts: &Facts) -> Vec<(&'static str, Vec<(&'static Fact, Evidence)>)> {
+    let mut sources: Vec<(&str, Vec<(&Fact, Evidence)>)> = Vec::new();
+    for fact in catalogue::facts() {
+        let evidence = (fact.read)(facts);
+        if was_not_read(&evidence) {
+            continue;
+        }
+        let source = fact.name.split('.').next().unwrap_or(fact.name);
+        match sources.iter_mut().find(|(name, _)| *name == source) {
+            Some((_, known)) => known.push((fact, evidence)),
+            None => sources.push((source, vec![(fact, evidence)])),
+        }
+    }
+    sources
 }
 
 fn begin(page: &mut Markup, title: &str, what: &'static str) {

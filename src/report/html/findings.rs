@@ -165,9 +165,10 @@ fn unshown(page: &mut Markup, report: &Report) {
 
 /// What asks for no attention.
 pub(super) fn quiet(page: &mut Markup, report: &Report) {
-    for (status, title) in
-        [(Status::Pass, "passed"), (Status::NotApplicable, "not about this host")]
-    {
+    for (status, title, seen) in [
+        (Status::Pass, "passed", "Seen"),
+        (Status::NotApplicable, "not about this host", "Why not"),
+    ] {
         let results = report.results.iter().filter(|result| result.status == status);
         let results: Vec<&RuleResult> = results.collect();
         if results.is_empty() {
@@ -177,7 +178,9 @@ pub(super) fn quiet(page: &mut Markup, report: &Report) {
         let rules = if results.len() == 1 { "rule" } else { "rules" };
         page.text(&format!("{} {rules} {title}", results.len()));
         page.raw("</summary>\n<table>\n<thead><tr><th scope=\"col\">Rule</th>\
-            <th scope=\"col\">What it says</th><th scope=\"col\">Seen</th></tr></thead>\n<tbody>\n");
+            <th scope=\"col\">What it wants</th><th scope=\"col\">");
+        page.raw(seen);
+        page.raw("</th></tr></thead>\n<tbody>\n");
         for result in results {
             row(page, report, result);
         }

@@ -13,9 +13,9 @@ use crate::facts::{Facts, Needs};
 use crate::host::{Reading, Root, Stopwatch, Terminal};
 use crate::publish::output_file::OutputFile;
 use crate::report::baseline::{Baseline, BaselineError, compare};
+use crate::report::html::{self, Artefact};
 use crate::report::human::{self, Look};
 use crate::report::prometheus::{self, Measured};
-use crate::report::html::{self, Artefact};
 use crate::report::{Report, json, junit, markdown, npd};
 use crate::rules::Chosen;
 

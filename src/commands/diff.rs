@@ -35,11 +35,7 @@ pub(super) fn run(arguments: &cli::Diff, terminal: Terminal) -> Result<ExitCode,
     let a = side(a, &rules, &wanted)?;
     let b = side(b, &rules, &wanted)?;
     let difference = compare(&a, &b, arguments.all)?;
-    let look = Look {
-        colour: terminal.colour,
-        width: terminal.width.into(),
-        verbose: false,
-    };
+    let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose: false };
     output::write(|out| match arguments.format {
         TextFormat::Text => text::render(&difference, look, out),
         TextFormat::Json => json::render(&difference, out),
@@ -82,7 +78,7 @@ fn open(path: &Path) -> Result<Input, CommandError> {
     let unreadable = |why: String| DiffError::Unreadable { name: name(path), why };
     let bytes = match Root::named_file(path, CAP) {
         Reading::Known(bytes) => bytes,
-        Reading::Unreadable(Cause::NotAFile(what)) if what == "a directory" => {
+        Reading::Unreadable(Cause::NotAFile("a directory")) => {
             return Ok(Input::Host(Box::new(host::open(Some(path), None)?)));
         }
         Reading::Absent => return Err(unreadable("no such file".to_owned()).into()),
@@ -91,10 +87,8 @@ fn open(path: &Path) -> Result<Input, CommandError> {
     match kind(&bytes) {
         InputKind::Json => Ok(Input::Report(Box::new(of_report(&name(path), &bytes)?))),
         InputKind::Capture => {
-            let archive = Archive::parse(&bytes).map_err(|error| DiffError::Capture {
-                name: name(path),
-                why: error.to_string(),
-            })?;
+            let archive = Archive::parse(&bytes)
+                .map_err(|error| DiffError::Capture { name: name(path), why: error.to_string() })?;
             let root = Root::archive(archive);
             let run = Run::on(&root);
             let origin = HostOrigin::Capture(name(path));

@@ -26,7 +26,8 @@ pub(super) fn run(arguments: &cli::Explain, terminal: Terminal) -> Result<Exit, 
     if rule.is_none() && fact.is_none() {
         let ids = rules.rules().iter().map(|rule| &*rule.id);
         let near = nearest(id, ids.chain(catalogue::facts().map(|fact| fact.name)));
-        let near = if near.is_empty() { "; `ccgpu-node rules list` lists the rules" } else { &near };
+        let near =
+            if near.is_empty() { "; `ccgpu-node rules list` lists the rules" } else { &near };
         return Err(CommandError::Usage(format!("there is no rule and no fact {id}{near}")));
     }
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &cli::Explain, terminal: Terminal) -> Result<Exit, 
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose };
     match (rule, fact) {
         (Some(rule), _) => {
-            let explanation = explain(&opened, &rules, &wanted, rule)?;
+            let explanation = explain(&opened, &rules, &wanted, rule);
             output::write(|out| match arguments.format {
                 TextFormat::Text => text::render(&explanation, look, out),
                 TextFormat::Json => json::render(&explanation, out),
@@ -52,12 +53,7 @@ pub(super) fn run(arguments: &cli::Explain, terminal: Terminal) -> Result<Exit, 
 }
 
 /// Judges the rule with all before and behind it, so that what it waits for and what waits for it is told.
-fn explain(
-    opened: &Opened,
-    rules: &RuleSet,
-    wanted: &Wanted,
-    rule: &Arc<Rule>,
-) -> Result<Explanation, CommandError> {
+fn explain(opened: &Opened, rules: &RuleSet, wanted: &Wanted, rule: &Arc<Rule>) -> Explanation {
     let causes = rules.causes(&rule.id);
     let consequences = rules.consequences(&rule.id);
     let all = causes.iter().chain(&consequences).copied().chain([rule]);
@@ -98,7 +94,7 @@ fn explain(
         rule: Arc::clone(each),
     });
     let consequences: Vec<Related> = consequences.collect();
-    Ok(Explanation {
+    Explanation {
         header: header::header(&facts, chosen, wanted, opened.origin.clone()),
         looks: looks(rule, &facts),
         rule: Arc::clone(rule),
@@ -107,7 +103,7 @@ fn explain(
         before,
         causes,
         consequences,
-    })
+    }
 }
 
 fn explain_fact<'r>(

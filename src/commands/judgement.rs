@@ -118,9 +118,9 @@ impl Wanted {
 
     /// Who leaves a rule out, where somebody does.
     pub(super) fn leaves_out(&self, rule: &Rule) -> Option<String> {
-        self.filter.leaves_out(rule).then(|| {
-            self.left_out_by().unwrap_or_else(|| "--only or --skip".to_owned())
-        })
+        self.filter
+            .leaves_out(rule)
+            .then(|| self.left_out_by().unwrap_or_else(|| "--only or --skip".to_owned()))
     }
 
     fn choose(&self, rules: &RuleSet, platform: Platform) -> Result<Chosen, CommandError> {

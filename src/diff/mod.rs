@@ -8,8 +8,8 @@
 mod compare;
 mod error;
 mod kind;
-mod stored;
 mod side;
+mod stored;
 
 pub use compare::{Difference, FactChange, MemberChange, NotCompared, RuleChange, compare};
 pub use error::DiffError;

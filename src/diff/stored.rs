@@ -90,7 +90,12 @@ pub fn of_report(name: &str, text: &[u8]) -> Result<Side, DiffError> {
         let what = error.to_string();
         // The place is said in front.
         let what = what.split(" at line ").next().unwrap_or(&what).to_owned();
-        DiffError::Report { name: name.to_owned(), line: error.line(), column: error.column(), what }
+        DiffError::Report {
+            name: name.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            what,
+        }
     };
     let head: Head = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
     let foreign = |what: String| DiffError::Foreign { name: name.to_owned(), what };
@@ -168,7 +173,8 @@ fn word<'de, W: Word, D: Deserializer<'de>>(from: D) -> Result<W, D::Error> {
 fn optional_word<'de, W: Word, D: Deserializer<'de>>(from: D) -> Result<Option<W>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     let known = |text: String| {
-        W::from_word(&text).ok_or_else(|| D::Error::custom(format!("{text:?} is none of its words")))
+        W::from_word(&text)
+            .ok_or_else(|| D::Error::custom(format!("{text:?} is none of its words")))
     };
     text.map(known).transpose()
 }

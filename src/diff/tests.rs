@@ -148,7 +148,15 @@ fn a_report_is_read_as_it_was_written() {
         side.rules.iter().map(|rule| format!("{} {}", rule.id, rule.status)).collect();
     assert_eq!(
         statuses,
-        ["good pass", "bad fail", "behind blocked", "hidden unknown", "none fail", "set fail", "gpus pass"]
+        [
+            "good pass",
+            "bad fail",
+            "behind blocked",
+            "hidden unknown",
+            "none fail",
+            "set fail",
+            "gpus pass"
+        ]
     );
     assert_eq!(side.rule("behind").unwrap().blocked_by, ["bad"]);
     let fact = |name: &str| {

@@ -42,12 +42,7 @@ fn table(page: &mut Page<'_>, rows: &[Row<'_>]) -> io::Result<()> {
         let volatile = volatile.map(|why| format!(" [volatile: {why}]")).unwrap_or_default();
         page.verbatim(
             2,
-            &[
-                (Ink::Strong, name),
-                (Ink::Plain, &kind),
-                (Ink::Plain, doc),
-                (Ink::Faint, &volatile),
-            ],
+            &[(Ink::Strong, name), (Ink::Plain, &kind), (Ink::Plain, doc), (Ink::Faint, &volatile)],
         )?;
     }
     Ok(())

@@ -399,10 +399,7 @@ impl<'r> RuleV1<'r> {
 
 impl FixV1 {
     pub(super) fn of(fix: &Fix) -> Self {
-        Self {
-            safety: fix.safety,
-            edits: fix.edits.iter().map(ToString::to_string).collect(),
-        }
+        Self { safety: fix.safety, edits: fix.edits.iter().map(ToString::to_string).collect() }
     }
 }
 

@@ -74,9 +74,7 @@ impl RuleSet {
             .rules()
             .iter()
             .map(|rule| {
-                !rule.is_disabled()
-                    && rule.stage <= platform.stage
-                    && !filter.leaves_out(rule)
+                !rule.is_disabled() && rule.stage <= platform.stage && !filter.leaves_out(rule)
             })
             .collect();
         if !shown.contains(&true) {

@@ -116,7 +116,9 @@ fn rule(catalogue: &Catalogue) -> Json {
         "case" => array_of("case"),
         "fix" => array_of("fix"),
         "advice" => array_of("advice"),
-        "since" => text("The version of the program, or of a site's rules, that had the rule first."),
+        "since" => {
+            text("The version of the program, or of a site's rules, that had the rule first.")
+        }
         "changed" => array_of("revision"),
         _ => word::<Resolution>("What alone makes a failure go away."),
     });

@@ -70,7 +70,8 @@ fn evidence(said: &Value, rule: &Value, about: &str) {
         if finding["role"] == "members" || finding["role"] == "tee" {
             continue;
         }
-        let whole = matches!(finding["found"]["state"].as_str(), Some("known" | "absent" | "unreadable"));
+        let whole =
+            matches!(finding["found"]["state"].as_str(), Some("known" | "absent" | "unreadable"));
         let same = |look: &&Value| {
             ["subject", "fact", "outcome", "wanted", "source", "note"]
                 .iter()
@@ -85,7 +86,7 @@ fn evidence(said: &Value, rule: &Value, about: &str) {
 #[test]
 fn a_rule_that_is_not_judged_is_explained_with_the_reason() {
     let snp = fixture("h100x8-nvswitch4-snp").display().to_string();
-    let none = fixture("no-gpus").display().to_string();
+    let early = fixture("kata-before-operator").display().to_string();
     let text = |arguments: &[&str]| {
         let outcome = run(arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{arguments:?}");
@@ -98,7 +99,7 @@ fn a_rule_that_is_not_judged_is_explained_with_the_reason() {
         ),
         (["explain", "companion-host-driver", "--host", &snp], "there is no companion function"),
         (
-            ["explain", "gpu-bound-to-vfio", "--host", &none],
+            ["explain", "gpu-bound-to-vfio", "--host", &early],
             "not judged: it belongs to stage operator, and the host is at stage",
         ),
         (

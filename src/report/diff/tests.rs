@@ -30,12 +30,18 @@ fn what_got_worse_comes_first_with_what_waits_for_it() {
         + &of("bool.true", "twig", needs)
         + &of("bool.false", "other", "")
         + &of("bool.true", "gone", "")
-        + &rule("gpus", "for-each = \"gpus.two\"\nexpect = [{ fact = \"driver\", equals = \"vfio-pci\" }]");
+        + &rule(
+            "gpus",
+            "for-each = \"gpus.two\"\nexpect = [{ fact = \"driver\", equals = \"vfio-pci\" }]",
+        );
     let after = of("bool.false", "root", "")
         + &of("bool.true", "leaf", needs)
         + &of("bool.true", "twig", needs)
         + &of("bool.true", "other", "")
-        + &rule("gpus", "for-each = \"gpus.three\"\nexpect = [{ fact = \"driver\", equals = \"vfio-pci\" }]");
+        + &rule(
+            "gpus",
+            "for-each = \"gpus.three\"\nexpect = [{ fact = \"driver\", equals = \"vfio-pci\" }]",
+        );
     insta::assert_snapshot!(shown(&before, &after));
 }
 

@@ -36,10 +36,7 @@ fn side(page: &mut Page<'_>, mark: (Ink, &str), side: &Side) -> io::Result<()> {
         SideKind::Report => "a report",
     };
     let tee = side.tee.map_or("not known".to_owned(), |tee| tee.to_string());
-    let text = format!(
-        ": {}, {what}, judged at stage {} for tee {tee}: ",
-        side.host, side.stage
-    );
+    let text = format!(": {}, {what}, judged at stage {} for tee {tee}: ", side.host, side.stage);
     let (ink, word) = match side.verdict {
         Verdict::Ready => (Ink::Good, "READY"),
         Verdict::NotReady => (Ink::Bad, "NOT READY"),
@@ -200,8 +197,7 @@ fn write(page: &mut Page<'_>, fold: &Fold<'_>) -> io::Result<()> {
         [only] => format!(" of {only}"),
         many => format!(" of {} ({})", many.len(), list(many.iter(), LISTED)),
     };
-    let volatile =
-        change.volatile.map(|why| format!(" (volatile: {why})")).unwrap_or_default();
+    let volatile = change.volatile.map(|why| format!(" (volatile: {why})")).unwrap_or_default();
     page.wrapped(
         2,
         6,
@@ -246,7 +242,7 @@ fn cut(text: &str) -> Cow<'_, str> {
 
 fn summary(page: &mut Page<'_>, difference: &Difference<'_>) -> io::Result<()> {
     page.blank()?;
-    let Difference { a, b, rules, members, facts, not_compared, .. } = difference;
+    let Difference { a, b, rules, members, facts, not_compared } = difference;
     let count = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),
         many => format!("{many} {what}s"),
@@ -254,8 +250,7 @@ fn summary(page: &mut Page<'_>, difference: &Difference<'_>) -> io::Result<()> {
     if difference.is_none() {
         page.wrapped(0, 2, &[(Ink::Good, "No difference"), (Ink::Plain, " in what both have.")])?;
     } else {
-        let members: usize =
-            members.iter().map(|it| it.only_a.len() + it.only_b.len()).sum();
+        let members: usize = members.iter().map(|it| it.only_a.len() + it.only_b.len()).sum();
         let text = format!(
             "{} changed, {} only on one side, {} different.",
             count(rules.len(), "verdict"),
@@ -293,8 +288,10 @@ fn summary(page: &mut Page<'_>, difference: &Difference<'_>) -> io::Result<()> {
         said("Not compared, as a report does not tell them: which members there are.")?;
     }
     if not_compared.untold > 0 {
-        let text =
-            format!("Not compared, as neither side could tell: {}.", count(not_compared.untold, "fact"));
+        let text = format!(
+            "Not compared, as neither side could tell: {}.",
+            count(not_compared.untold, "fact")
+        );
         said(&text)?;
     }
     Ok(())

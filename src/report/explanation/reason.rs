@@ -14,7 +14,9 @@ pub(in crate::report) fn reason(explanation: &Explanation) -> String {
     match result.status {
         Status::Pass => "passes".to_owned(),
         Status::Fail => "fails".to_owned(),
-        Status::Unknown => "cannot be judged, because something that decides cannot be told".to_owned(),
+        Status::Unknown => {
+            "cannot be judged, because something that decides cannot be told".to_owned()
+        }
         Status::Blocked => {
             let roots: Vec<&str> = result.blocked_by.iter().map(|root| &*root.id).collect();
             format!("is not judged until {} passes", list(roots.iter(), usize::MAX))
@@ -32,8 +34,7 @@ fn why_not(rule: &Rule, tee: Option<Tee>, looks: &Looks) -> String {
         let only = list(rule.tees.iter(), usize::MAX);
         return format!("it is only for {only}, and the host is judged for {tee}");
     }
-    let certainly_not =
-        |it: &&Finding| matches!(it.outcome, Status::Fail | Status::NotApplicable);
+    let certainly_not = |it: &&Finding| matches!(it.outcome, Status::Fail | Status::NotApplicable);
     if let Some(finding) = looks.of(Role::Applies).find(certainly_not) {
         let wanted = finding.about.test().map(|test| test.operator.to_string()).unwrap_or_default();
         return format!("it is only about hosts whose {} is {wanted}", finding.about.name());

@@ -69,7 +69,10 @@ fn sample() -> String {
              where = [{ fact = \"group\", at-least = 0 }]\n\
              expect = [{ fact = \"driver\", equals = \"vfio-pci\" }]",
         )
-        + &rule("intel", "tee = [\"tdx\"]\nexpect = [{ fact = \"bool.unreadable\", equals = true }]")
+        + &rule(
+            "intel",
+            "tee = [\"tdx\"]\nexpect = [{ fact = \"bool.unreadable\", equals = true }]",
+        )
 }
 
 #[test]

@@ -22,8 +22,13 @@ pub fn render(explanation: &Explanation, look: Look, out: &mut dyn Write) -> io:
     let rule = &explanation.rule;
     let title = format!(": {}", rule.title);
     page.headed(word(explanation), &[(Ink::Strong, &rule.id), (Ink::Plain, &title)])?;
-    let class =
-        format!("{}, stage {}, tee {}, group {}", rule.severity, rule.stage, tees(rule), rule.group);
+    let class = format!(
+        "{}, stage {}, tee {}, group {}",
+        rule.severity,
+        rule.stage,
+        tees(rule),
+        rule.group
+    );
     page.entry(BODY, "class", &[(Ink::Plain, &class)])?;
     page.entry(BODY, "host", &[(Ink::Plain, &host(&explanation.header))])?;
     standing(&mut page, explanation)?;
@@ -184,7 +189,11 @@ fn said(
         }
         if let (Found::Members(_), Found::Value(Value::Set(members))) = (&found, &finding.found) {
             let all = list(members.iter(), 8);
-            let text = if members.is_empty() { "no member".to_owned() } else { format!("its members: {all}") };
+            let text = if members.is_empty() {
+                "no member".to_owned()
+            } else {
+                format!("its members: {all}")
+            };
             page.entry(DETAILS, "", &[(Ink::Faint, &text)])?;
         }
         read_from(page, &fold.sources, look)?;
@@ -287,12 +296,7 @@ fn conditions(when: &[std::sync::Arc<crate::rules::Test>]) -> String {
     if said.is_empty() { String::new() } else { format!(" (where {})", said.join(" and ")) }
 }
 
-fn related(
-    page: &mut Page<'_>,
-    label: &str,
-    rules: &[Related],
-    look: Look,
-) -> io::Result<()> {
+fn related(page: &mut Page<'_>, label: &str, rules: &[Related], look: Look) -> io::Result<()> {
     let mut label = label;
     for each in rules.iter().filter(|each| each.direct || look.verbose) {
         let status = each.result.as_ref().map(|result| result.status);

@@ -12,8 +12,10 @@ const LONG: usize = 160;
 
 pub(super) fn section(page: &mut Markup, facts: &Facts) {
     page.raw("<section id=\"facts\">\n<h2>Facts</h2>\n");
-    page.raw("<p class=\"faint\">Everything that was read, and where. A value that could not be told is \
-        neither good nor bad.</p>\n");
+    page.raw(
+        "<p class=\"faint\">Everything that was read, and where. A value that could not be told is \
+        neither good nor bad.</p>\n",
+    );
     for (source, of_source) in &by_source(facts) {
         begin(page, source, "Fact");
         for (fact, evidence) in of_source {
@@ -55,7 +57,9 @@ fn begin(page: &mut Markup, title: &str, what: &'static str) {
     page.text(title);
     page.raw("</summary>\n<table>\n<thead><tr><th scope=\"col\">");
     page.raw(what);
-    page.raw("</th><th scope=\"col\">Value</th><th scope=\"col\">Read from</th></tr></thead>\n<tbody>\n");
+    page.raw(
+        "</th><th scope=\"col\">Value</th><th scope=\"col\">Read from</th></tr></thead>\n<tbody>\n",
+    );
 }
 
 fn end(page: &mut Markup) {
@@ -103,14 +107,14 @@ fn members(
             }
         }
         groups.retain(|(evidence, _)| !was_not_read(evidence));
-        for (evidence, labels) in &groups {
+        for (place, (evidence, labels)) in groups.iter().enumerate() {
             let whom = if labels.len() == subjects.len() && labels.len() > 1 {
                 format!("all {}", labels.len())
             } else {
                 list(labels.iter(), usize::MAX)
             };
-            let doc = groups.first().is_some_and(|first| std::ptr::eq(&first.0, evidence));
-            row(page, fact.name, doc.then_some(fact.doc), evidence, None, Some(&whom));
+            let doc = (place == 0).then_some(fact.doc);
+            row(page, fact.name, doc, evidence, None, Some(&whom));
         }
     }
     end(page);

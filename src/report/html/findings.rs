@@ -177,8 +177,10 @@ pub(super) fn quiet(page: &mut Markup, report: &Report) {
         page.raw("<details class=\"quiet\">\n<summary>");
         let rules = if results.len() == 1 { "rule" } else { "rules" };
         page.text(&format!("{} {rules} {title}", results.len()));
-        page.raw("</summary>\n<table>\n<thead><tr><th scope=\"col\">Rule</th>\
-            <th scope=\"col\">What it wants</th><th scope=\"col\">");
+        page.raw(
+            "</summary>\n<table>\n<thead><tr><th scope=\"col\">Rule</th>\
+            <th scope=\"col\">What it wants</th><th scope=\"col\">",
+        );
         page.raw(seen);
         page.raw("</th></tr></thead>\n<tbody>\n");
         for result in results {

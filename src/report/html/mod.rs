@@ -32,7 +32,8 @@ pub struct Artefact<'r> {
 pub struct Picture(pub String);
 
 /// Nothing is fetched and nothing runs, even if markup should get in.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("style.css");
 
@@ -68,8 +69,10 @@ pub fn render(artefact: &Artefact<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// The picture's place on the page.
 fn topology(page: &mut Markup, picture: Option<&Picture>) {
     let Some(picture) = picture else { return };
-    page.raw("<section id=\"topology\">\n<h2>Topology</h2>\n<div class=\"picture\" tabindex=\"0\" \
-        role=\"region\" aria-label=\"Picture of the topology\">\n");
+    page.raw(
+        "<section id=\"topology\">\n<h2>Topology</h2>\n<div class=\"picture\" tabindex=\"0\" \
+        role=\"region\" aria-label=\"Picture of the topology\">\n",
+    );
     page.picture(picture);
     page.raw("</div>\n</section>\n");
 }

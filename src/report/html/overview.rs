@@ -18,15 +18,19 @@ pub(super) fn header(page: &mut Markup, artefact: &Artefact<'_>) {
     page.text(&answer(report));
     page.raw("</span></p>\n");
     identity(page, &report.header);
-    page.raw("<nav aria-label=\"Parts of the report\"><ul>\
+    page.raw(
+        "<nav aria-label=\"Parts of the report\"><ul>\
         <li><a href=\"#now\">What to do now</a></li>\
         <li><a href=\"#stages\">Stages</a></li>\
-        <li><a href=\"#findings\">Findings</a></li>");
+        <li><a href=\"#findings\">Findings</a></li>",
+    );
     if artefact.topology.is_some() {
         page.raw("<li><a href=\"#topology\">Topology</a></li>");
     }
-    page.raw("<li><a href=\"#facts\">Facts</a></li>\
-        <li><a href=\"#about\">About this report</a></li></ul></nav>\n</header>\n");
+    page.raw(
+        "<li><a href=\"#facts\">Facts</a></li>\
+        <li><a href=\"#about\">About this report</a></li></ul></nav>\n</header>\n",
+    );
 }
 
 pub(super) fn verdict_class(verdict: Verdict) -> &'static str {
@@ -118,7 +122,8 @@ pub(super) fn now(page: &mut Markup, report: &Report) {
     if advised > 0 {
         page.raw("<p class=\"faint\">");
         page.text(&match advised {
-            1 => "1 recommendation is not met; it does not keep the host from being ready.".to_owned(),
+            1 => "1 recommendation is not met; it does not keep the host from being ready."
+                .to_owned(),
             many => format!(
                 "{many} recommendations are not met; they do not keep the host from being ready."
             ),
@@ -184,9 +189,11 @@ pub(super) fn one_line(prose: &str) -> String {
 
 /// How far the host is on its way.
 pub(super) fn stages(page: &mut Markup, report: &Report) {
-    page.raw("<section id=\"stages\">\n<h2>Stages</h2>\n<table class=\"stages\">\n<thead><tr>\
+    page.raw(
+        "<section id=\"stages\">\n<h2>Stages</h2>\n<table class=\"stages\">\n<thead><tr>\
         <th scope=\"col\">Stage</th><th scope=\"col\">Result</th><th scope=\"col\">Rules</th>\
-        </tr></thead>\n<tbody>\n");
+        </tr></thead>\n<tbody>\n",
+    );
     for stage in Stage::ALL {
         let (class, word, rules) = stage_row(report, *stage);
         page.raw("<tr><th scope=\"row\">");
@@ -268,11 +275,8 @@ fn by(report: &Report) -> String {
     let rules = || report.results.iter().map(|result| &result.rule);
     let own = rules().filter(|rule| !is_built_in(&rule.origin.file)).count();
     let changed = rules().filter(|rule| rule.overridden.is_some()).count();
-    let mut said = format!(
-        "{} rules of ccgpu-node {}",
-        rules().count() - own,
-        env!("CARGO_PKG_VERSION")
-    );
+    let mut said =
+        format!("{} rules of ccgpu-node {}", rules().count() - own, env!("CARGO_PKG_VERSION"));
     if own > 0 {
         said = format!("{said}, {own} of the site's own");
     }

@@ -9,7 +9,8 @@ fn page(text: &str, change: impl FnOnce(&mut Report)) -> String {
     change(&mut report);
     let facts = Facts::default();
     let picture = Some(Picture("<svg id=\"drawn\"></svg>".to_owned()));
-    let artefact = Artefact { report: &report, facts: &facts, at: 1_764_115_200, topology: picture };
+    let artefact =
+        Artefact { report: &report, facts: &facts, at: 1_764_115_200, topology: picture };
     let mut out = Vec::new();
     render(&artefact, &mut out).unwrap();
     String::from_utf8(out).unwrap()

@@ -23,7 +23,9 @@ pub(in crate::report) struct Fold<'r> {
 const LOOKED_BACK: usize = 64;
 
 /// Folds findings, in the order in which each thing was first said.
-pub(in crate::report) fn fold<'r>(findings: impl IntoIterator<Item = &'r Finding>) -> Vec<Fold<'r>> {
+pub(in crate::report) fn fold<'r>(
+    findings: impl IntoIterator<Item = &'r Finding>,
+) -> Vec<Fold<'r>> {
     let mut folds: Vec<Fold<'r>> = Vec::new();
     for finding in findings {
         let near = folds.len().saturating_sub(LOOKED_BACK);
@@ -211,7 +213,10 @@ fn shortened(text: &str, look: Look) -> Cow<'_, str> {
 }
 
 /// Members between commas, cut at a limit.
-pub(in crate::report) fn list<T: Display>(items: impl ExactSizeIterator<Item = T>, limit: usize) -> String {
+pub(in crate::report) fn list<T: Display>(
+    items: impl ExactSizeIterator<Item = T>,
+    limit: usize,
+) -> String {
     let left_out = items.len().saturating_sub(limit);
     // "and 1 more" takes the place of the one.
     let shown = if left_out <= 1 { items.len() } else { limit };

@@ -187,14 +187,22 @@ mod tests {
             + &case("bool.true", "bool.true");
         assert_eq!(
             said(&three),
-            ["case host bool.false fail", "case host bool.true pass", "expects host bool.false fail"]
+            [
+                "case host bool.false fail",
+                "case host bool.true pass",
+                "expects host bool.false fail"
+            ]
         );
-        assert_eq!(said(&case("bool.unreadable", "bool.true")), ["case host bool.unreadable unknown"]);
+        assert_eq!(
+            said(&case("bool.unreadable", "bool.true")),
+            ["case host bool.unreadable unknown"]
+        );
     }
 
     #[test]
     fn a_set_is_told_whole() {
-        let rules = rules(&rule("r", "expect = [{ fact = \"set.modules\", contains-none = [\"x\"] }]"));
+        let rules =
+            rules(&rule("r", "expect = [{ fact = \"set.modules\", contains-none = [\"x\"] }]"));
         let looks = looks(rules.get("r").unwrap(), &Facts::default());
         let Found::Value(value) = &looks.looks[0].finding.found else { panic!() };
         assert_eq!(value.to_string(), "ext4, nvidia, nvidia_drm");

@@ -204,7 +204,8 @@ fn volatile_facts_are_left_out_unless_they_are_asked_for() {
     assert!(before.contains("MemAvailable:"), "the fixture tells free memory");
     let after: Vec<String> = before
         .lines()
-        .map(|line| if line.starts_with("MemAvailable:") {
+        .map(|line| {
+            if line.starts_with("MemAvailable:") {
                 "MemAvailable:   99999999 kB".to_owned()
             } else {
                 line.to_owned()

@@ -121,6 +121,8 @@ struct HereV1<'r> {
     fix: Option<FixV1>,
     /// Places in `advice` of what a person must do now.
     advice: &'r [usize],
+    /// A reboot alone puts it right now: of its nature, or because what mends it is made.
+    waits_for_a_reboot: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -296,6 +298,7 @@ impl<'r> HereV1<'r> {
                 .collect(),
             fix: result.and_then(|result| result.fix()).map(FixV1::of),
             advice: result.map_or(&[], |result| &result.advice),
+            waits_for_a_reboot: result.is_some_and(crate::report::RuleResult::waits_for_a_reboot),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use super::{Explanation, FactExplanation, Related, reason};
 use crate::facts::{Reading, Source, Value};
 use crate::report::human::evidence::{fold, list, plural, what_is};
+use crate::report::next_step::fix_command;
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::rules::tees;
-use crate::report::{Finding, Found, Header, HostOrigin, Status};
+use crate::report::{Finding, Found, Header, HostOrigin, RuleResult, Status};
 use crate::rules::{Advice, Fix, Resolution, Role, Safety, Spoken};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
@@ -251,7 +252,6 @@ fn remedies(page: &mut Page<'_>, explanation: &Explanation) -> io::Result<()> {
     };
     for (place, fix) in shown.iter().enumerate() {
         let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
-        let option = if fix.safety == Safety::Unsafe { " --unsafe" } else { "" };
         let text = if failed.is_some() {
             edits.join(", ")
         } else {
@@ -259,7 +259,7 @@ fn remedies(page: &mut Page<'_>, explanation: &Explanation) -> io::Result<()> {
         };
         page.labelled(BODY, if place == 0 { "fix" } else { "" }, &text)?;
         if failed.is_some() {
-            let command = format!("ccgpu-node fix{option} --only {}", rule.id);
+            let command = fix_command(&rule.id, fix);
             page.verbatim(14, &[(Ink::Faint, "$ "), (Ink::Command, &command)])?;
         } else if fix.safety == Safety::Unsafe {
             page.entry(BODY, "", &[(Ink::Faint, "only with --unsafe")])?;
@@ -267,6 +267,9 @@ fn remedies(page: &mut Page<'_>, explanation: &Explanation) -> io::Result<()> {
     }
     if shown.is_empty() {
         let text = match rule.fixes.len() {
+            _ if failed.is_some_and(RuleResult::waits_for_a_reboot) => {
+                "nothing is left for `fix` to do"
+            }
             0 => "`fix` does nothing about it",
             _ => "what `fix` could do about it does not fit this host",
         };
@@ -283,8 +286,14 @@ fn remedies(page: &mut Page<'_>, explanation: &Explanation) -> io::Result<()> {
             page.verbatim(14, &[(Ink::Faint, "$ "), (Ink::Command, line)])?;
         }
     }
-    if rule.resolved_by == Some(Resolution::Reboot) {
-        page.entry(BODY, "", &[(Ink::Plain, "A reboot alone puts a failure right.")])?;
+    match failed {
+        Some(result) if result.waits_for_a_reboot() => {
+            page.entry(BODY, "do", &[(Ink::Plain, "A reboot puts this right.")])?;
+        }
+        None if rule.resolved_by == Some(Resolution::Reboot) => {
+            page.entry(BODY, "do", &[(Ink::Plain, "A reboot alone puts a failure right.")])?;
+        }
+        _ => {}
     }
     Ok(())
 }

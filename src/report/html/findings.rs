@@ -71,9 +71,8 @@ fn article(page: &mut Markup, report: &Report, result: &RuleResult) {
     if let Some(symptom) = &rule.symptom {
         entry(page, "Leads to", &one_line(symptom));
     }
-    let has_remedy = result.fix().is_some()
-        || !result.advice.is_empty()
-        || result.status == Status::Fail && rule.resolved_by.is_some();
+    let has_remedy =
+        result.fix().is_some() || !result.advice.is_empty() || result.waits_for_a_reboot();
     if has_remedy {
         page.raw("<div><dt>Do</dt><dd>\n");
         remedies(page, result);

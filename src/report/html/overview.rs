@@ -4,8 +4,9 @@
 use super::markup::Markup;
 use super::{Artefact, verdict};
 use crate::report::human::evidence::list;
-use crate::report::{Assumed, Header, HostOrigin, Report, RuleResult, Status, Verdict};
-use crate::rules::{Safety, Severity, Stage, Word as _};
+use crate::report::next_step::fix_command;
+use crate::report::{Assumed, Header, HostOrigin, NextStep, Report, RuleResult, Status, Verdict};
+use crate::rules::{Severity, Stage, Word as _};
 
 pub(super) fn header(page: &mut Markup, artefact: &Artefact<'_>) {
     let report = artefact.report;
@@ -100,23 +101,32 @@ fn identity(page: &mut Markup, header: &Header) {
 /// The answer to the one question that somebody has who opens the page.
 pub(super) fn now(page: &mut Markup, report: &Report) {
     page.raw("<section id=\"now\">\n<h2>What to do now</h2>\n");
-    let counts = |result: &&RuleResult| !report.is_known(result);
-    let first = report.with(Severity::Required, Status::Fail).find(counts);
-    let unknown = report.with(Severity::Required, Status::Unknown).find(counts);
-    match (report.verdict, first, unknown) {
-        (Verdict::RebootRequired, ..) => page.raw("<p>Reboot the host, and judge it again.</p>\n"),
-        (_, Some(result), _) => first_cause(page, result),
-        (_, None, Some(result)) => {
-            page.raw("<p>Let it be told what could not be: ");
-            link(page, result);
-            page.raw(". What only root may read needs root.</p>\n");
-        }
-        (Verdict::Ready, ..) => {
+    match NextStep::of(report) {
+        NextStep::Nothing => {
             page.raw("<p>Nothing has to be done for stage ");
             page.text(report.header.platform.stage.word());
             page.raw(".</p>\n");
         }
-        _ => page.raw("<p>Judge by more rules: those judged leave the question open.</p>\n"),
+        NextStep::Reboot => page.raw("<p>Drain the node and reboot it, then judge it again.</p>\n"),
+        NextStep::Fix(cause, _) | NextStep::Mend(cause) => {
+            page.raw("<p>Mend the first cause: ");
+            link(page, cause);
+            page.raw(", ");
+            page.text(&cause.rule.title);
+            page.raw(".</p>\n");
+            remedies(page, cause);
+        }
+        NextStep::BecomeRoot => {
+            page.raw("<p>Judge it again as one who may read all of it, on the machine itself as root.</p>\n");
+        }
+        NextStep::FindOut(result) => {
+            page.raw("<p>Find out what ");
+            link(page, result);
+            page.raw(" could not tell.</p>\n");
+        }
+        NextStep::JudgeMore => {
+            page.raw("<p>Judge more: nothing that was judged answers the question.</p>\n");
+        }
     }
     let advised = report.with(Severity::Recommended, Status::Fail).count();
     if advised > 0 {
@@ -133,17 +143,6 @@ pub(super) fn now(page: &mut Markup, report: &Report) {
     page.raw("</section>\n");
 }
 
-/// Rules stand from cause to effect: the first failure is the one to mend first.
-fn first_cause(page: &mut Markup, result: &RuleResult) {
-    let rule = &result.rule;
-    page.raw("<p>Mend the first cause: ");
-    link(page, result);
-    page.raw(", ");
-    page.text(&rule.title);
-    page.raw(".</p>\n");
-    remedies(page, result);
-}
-
 fn link(page: &mut Markup, result: &RuleResult) {
     let target = format!("#rule-{}", result.rule.id);
     page.open("a", &[("href", &target)]);
@@ -153,14 +152,12 @@ fn link(page: &mut Markup, result: &RuleResult) {
 
 /// What `fix` does about a failure, and what a person does.
 pub(super) fn remedies(page: &mut Markup, result: &RuleResult) {
-    let rule = &result.rule;
     if let Some(fix) = result.fix() {
         let edits: Vec<String> = fix.edits.iter().map(ToString::to_string).collect();
-        let option = if fix.safety == Safety::Unsafe { " --unsafe" } else { "" };
         page.raw("<p>");
         page.text(&format!("This program can do it: {}.", edits.join(", ")));
         page.raw("</p>\n<pre><code>");
-        page.text(&format!("ccgpu-node fix{option} --only {}", rule.id));
+        page.text(&fix_command(&result.rule.id, fix));
         page.raw("</code></pre>\n");
     }
     for advice in result.advice() {
@@ -177,7 +174,7 @@ pub(super) fn remedies(page: &mut Markup, result: &RuleResult) {
             page.raw("</code></pre>\n");
         }
     }
-    if result.status == Status::Fail && rule.resolved_by.is_some() {
+    if result.waits_for_a_reboot() {
         page.raw("<p>A reboot puts this right.</p>\n");
     }
 }

@@ -93,6 +93,10 @@ pub enum Command {
     Resume,
     /// Keep judging this machine whenever something changes, and tell other programs.
     Daemon(Daemon),
+    /// Explain a rule, or a fact, on a host: what was read, what is wanted, why, and what to do.
+    Explain(Explain),
+    /// Compare two hosts: which facts differ and which verdicts changed.
+    Diff(Diff),
     /// Print all facts of a host as JSON, each with where it was read.
     Facts(Facts),
     /// Write all that the facts read into one redacted file, for a bug report or a test.
@@ -239,6 +243,8 @@ pub enum CheckFormat {
     Prometheus,
     /// For node-problem-detector: one line, and its own exit codes.
     Npd,
+    /// One page for a browser, without scripts and complete in itself, with all facts.
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -357,6 +363,84 @@ pub struct Daemon {
     pub root: Option<PathBuf>,
 }
 
+/// By what a host is judged.
+#[derive(Debug, Args)]
+pub struct Judged {
+    /// Add a rule file to the built-in rules and to /etc/ccgpu-node/rules.d (repeatable).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub rules: Vec<PathBuf>,
+    /// Judge up to this stage of the deployment [default: what the host shows].
+    #[arg(long)]
+    pub stage: Option<Stage>,
+    /// Judge for this trusted execution environment [default: the CPU vendor's].
+    #[arg(long)]
+    pub tee: Option<Tee>,
+}
+
+impl Judged {
+    /// The selection of `check` that chooses all rules.
+    pub fn selection(&self) -> Selection {
+        let Self { rules, stage, tee } = self;
+        Selection { rules: rules.clone(), stage: *stage, tee: *tee, ..Selection::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ends with 0 whatever came of the rule, and with 2 where there is no such rule or the host cannot be opened.")]
+pub struct Explain {
+    /// A rule, as `rules list` lists it, or a fact, as `facts --list` does.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    #[command(flatten)]
+    pub host: Host,
+    #[command(flatten)]
+    pub judged: Judged,
+    #[arg(long, default_value = "text")]
+    pub format: TextFormat,
+    /// Show all that was looked at, and lists at full length.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A and B are each a captured host, a directory that stands for a host's root, a report of `check --format \
+json`, or `now` (also `-`) for this machine; which of them is found out. Both are judged by the same \
+rules, without the configuration of this machine; against a report, the other side is judged for the \
+report's stage and TEE. A report holds only what its rules looked at: what it lacks is not compared, and \
+the last lines say so.
+
+Exit codes, as those of diff:
+  0  nothing that both have differs
+  1  a verdict, a member or a fact differs
+  2  one of them cannot be read, or they have nothing in common")]
+pub struct Diff {
+    /// A captured host, a directory, a JSON report, or `now`.
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
+    pub a: PathBuf,
+    /// What it is compared with.
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
+    pub b: PathBuf,
+    /// Show facts, too, that change by themselves, such as free memory.
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub judged: Judged,
+    #[arg(long, default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// How something is written that is read by people or by programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For a person at a terminal.
+    #[value(alias = "human")]
+    Text,
+    /// For programs; the schema is in schemas/.
+    Json,
+}
+
 #[derive(Debug, Args)]
 pub struct Facts {
     #[command(flatten)]
@@ -364,6 +448,9 @@ pub struct Facts {
     /// Print only facts and collections whose name starts so (repeatable).
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// List which facts there are, with their kind, which change by themselves, and what each says.
+    #[arg(long, conflicts_with_all = ["root", "host", "assume"])]
+    pub list: bool,
 }
 
 #[derive(Debug, Args)]

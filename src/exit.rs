@@ -28,6 +28,23 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
+/// How `diff` ends: as diff(1) does. What cannot be read or compared ends in [`Exit::Usage`], which is the
+/// 2 that diff(1) has for trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Diff {
+    /// Nothing that both have differs.
+    Same = 0,
+    /// A verdict, a member or a fact differs.
+    Different = 1,
+}
+
+impl From<Diff> for std::process::ExitCode {
+    fn from(exit: Diff) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
 /// How `check --format npd` ends: in the codes of node-problem-detector's custom plugins, which know no
 /// others. An error before there is a verdict ends in [`Exit::Usage`], which they take for unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,6 +29,7 @@
 //! | how does all of this go on by itself? | [`daemon`] |
 //! | when may a host be mended without a person? | [`remediate`] |
 //! | what leaves a machine in a capture? | [`capture`] |
+//! | how do two hosts differ? | [`diff`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
 pub mod apply;
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod daemon;
+pub mod diff;
 pub mod exit;
 pub mod facts;
 pub mod format;

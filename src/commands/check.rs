@@ -5,17 +5,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::configuration::Policy;
-use super::judgement::judgement;
+use super::judgement::{Judgement, judgement};
 use super::{CommandError, host, output, status};
 use crate::cli::{self, CheckFormat};
 use crate::exit::{Exit, Npd};
-use crate::facts::Needs;
+use crate::facts::{Facts, Needs};
 use crate::host::{Reading, Root, Stopwatch, Terminal};
 use crate::publish::output_file::OutputFile;
 use crate::report::baseline::{Baseline, BaselineError, compare};
+use crate::report::html::{self, Artefact};
 use crate::report::human::{self, Look};
 use crate::report::prometheus::{self, Measured};
 use crate::report::{Report, json, junit, markdown, npd};
+use crate::rules::Chosen;
 
 /// Bytes that a baseline may have; a report on the largest machines has 1 MiB.
 const BASELINE_CAP: u64 = 64 << 20;
@@ -35,12 +37,18 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode
     let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
-    let mut report = judgement(&opened, &rules, &wanted, |_| Needs::NONE)?.report;
+    let more = match arguments.format {
+        // Whoever keeps the page has no host to ask any more.
+        CheckFormat::Html => |_: &Chosen| Needs::ALL.without(Needs::PCI_EVERY_DETAIL),
+        _ => |_: &Chosen| Needs::NONE,
+    };
+    let mut judged = judgement(&opened, &rules, &wanted, more)?;
     if let (Some(then), Some(path)) = (&baseline, &arguments.baseline) {
-        report.baseline = Some(compare(&report, then).map_err(|source| unfit(path, source))?);
+        let comparison = compare(&judged.report, then).map_err(|source| unfit(path, source))?;
+        judged.report.baseline = Some(comparison);
     }
     let form = Form { format: arguments.format, verbose: arguments.verbose, terminal };
-    deliver(&report, form, file, stopwatch)
+    deliver(&judged, form, file, stopwatch)
 }
 
 /// How a report is shown.
@@ -53,21 +61,22 @@ pub(super) struct Form {
 
 /// Writes a report to a file or to standard output, and says what to exit with.
 pub(super) fn deliver(
-    report: &Report,
+    judged: &Judgement,
     form: Form,
     file: Option<OutputFile>,
     stopwatch: Stopwatch,
 ) -> Result<ExitCode, CommandError> {
     let Form { format, verbose, terminal } = form;
+    let Judgement { report, facts } = judged;
     if let Some(file) = file {
         let mut bytes = Vec::new();
         // A file is no terminal, whatever standard output is.
         let look = Look { verbose, ..Look::default() };
-        render(report, format, look, stopwatch, &mut bytes).map_err(CommandError::Output)?;
+        render(report, facts, format, look, stopwatch, &mut bytes).map_err(CommandError::Output)?;
         file.write(&bytes)?;
     } else {
         let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose };
-        output::write(|out| render(report, format, look, stopwatch, out))?;
+        output::write(|out| render(report, facts, format, look, stopwatch, out))?;
     }
     Ok(match format {
         CheckFormat::Npd => Npd::from(report.exit()).into(),
@@ -77,6 +86,7 @@ pub(super) fn deliver(
 
 fn render(
     report: &Report,
+    facts: &Facts,
     format: CheckFormat,
     look: Look,
     stopwatch: Stopwatch,
@@ -92,6 +102,10 @@ fn render(
             prometheus::render(report, measured, out)
         }
         CheckFormat::Npd => npd::render(report, out),
+        CheckFormat::Html => {
+            let artefact = Artefact { report, facts, at: crate::host::now(), topology: None };
+            html::render(&artefact, out)
+        }
     }
 }
 

@@ -10,13 +10,16 @@ use crate::report::{Assumed, Header, HostOrigin};
 /// What must be read to write it.
 pub(super) const NEEDS: Needs = Needs::CPU.and(Needs::OS).and(Needs::PCI);
 
+/// What a host is called that does not tell its name.
+pub(super) const UNNAMED: &str = "unnamed host";
+
 pub(super) fn header(facts: &Facts, chosen: Chosen, wanted: &Wanted, origin: HostOrigin) -> Header {
     let text = |name: &str| match reading(facts, name) {
         Reading::Known(value) => Some(value.to_string()),
         Reading::Absent | Reading::Unreadable(_) => None,
     };
     Header {
-        host: text("host.name").unwrap_or_else(|| "unnamed host".to_owned()),
+        host: text("host.name").unwrap_or_else(|| UNNAMED.to_owned()),
         os: text("os.name"),
         kernel: text("kernel.release"),
         cpu: text("cpu.model"),

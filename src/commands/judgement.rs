@@ -7,7 +7,7 @@ use crate::config::{Check, Expect, Loaded, Place};
 use crate::facts::expected::{Expected, Wish};
 use crate::facts::{Assumptions, Facts, Needs, gather_host_again};
 use crate::report::Report;
-use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
+use crate::rules::{Chosen, Filter, FilterError, Platform, Rule, RuleSet, Stage, Tee, judge};
 
 /// A host as it was found, and how it was judged.
 #[derive(Debug)]
@@ -114,6 +114,13 @@ impl Wanted {
         let Filter { only: only_these, skip: not_these } = &self.filter;
         let who = [who("only", only_these, only), who("skip", not_these, skip)];
         Some(who.into_iter().flatten().collect::<Vec<_>>().join(" and "))
+    }
+
+    /// Who leaves a rule out, where somebody does.
+    pub(super) fn leaves_out(&self, rule: &Rule) -> Option<String> {
+        self.filter
+            .leaves_out(rule)
+            .then(|| self.left_out_by().unwrap_or_else(|| "--only or --skip".to_owned()))
     }
 
     fn choose(&self, rules: &RuleSet, platform: Platform) -> Result<Chosen, CommandError> {

@@ -8,6 +8,8 @@ mod check;
 mod config;
 pub(crate) mod configuration;
 mod daemon;
+mod diff;
+mod explain;
 mod facts;
 mod fix;
 mod header;
@@ -40,6 +42,7 @@ use crate::apply::{ApplyError, LockError, RollbackError, StateError, TreeError};
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
 use crate::daemon::{DaemonError, RuntimeDirectoryError};
+use crate::diff::DiffError;
 use crate::exit::Exit;
 use crate::host::{Cause, RootError, Terminal};
 use crate::publish::output_file::OutputError;
@@ -75,6 +78,8 @@ pub enum CommandError {
     Baseline { path: PathBuf, source: BaselineError },
     #[error("cannot compare with {}: {why}", path.display())]
     BaselineFile { path: PathBuf, why: String },
+    #[error(transparent)]
+    Diff(#[from] DiffError),
     #[error(transparent)]
     Tree(#[from] TreeError),
     #[error(transparent)]
@@ -151,6 +156,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Check(arguments) => return check::run(&arguments, terminal),
         Command::Status(arguments) => return status::run(&arguments, terminal),
         Command::Wait(arguments) => return wait::run(&arguments, terminal),
+        Command::Diff(arguments) => return diff::run(&arguments, terminal),
         Command::Fix(arguments) => fix::run(&arguments, terminal),
         Command::Rollback(arguments) => rollback::run(&arguments, terminal),
         Command::History(arguments) => history::run(&arguments, terminal),
@@ -159,7 +165,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Pause(arguments) => pause::pause(&arguments),
         Command::Resume => pause::resume(),
         Command::Daemon(arguments) => daemon::run(&arguments),
-        Command::Facts(arguments) => facts::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Facts(arguments) => facts::run(&arguments, terminal),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments, terminal),
         Command::Config(arguments) => config::run(&arguments, terminal),

@@ -18,7 +18,7 @@ use crate::config::Daemon;
 use crate::facts::{Facts, Needs};
 use crate::host::{Stopwatch, Terminal};
 use crate::publish::output_file::OutputFile;
-use crate::report::{Report, Verdict};
+use crate::report::Verdict;
 use crate::rules::RuleSet;
 use crate::watch::Watch;
 use progress::Progress;
@@ -31,7 +31,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// What ended the wait.
 enum End {
     /// With the last word about the host.
-    Told(Box<Report>),
+    Told(Box<Judgement>),
     Signal(u8),
 }
 
@@ -51,9 +51,9 @@ pub(super) fn run(arguments: &cli::Wait, terminal: Terminal) -> Result<ExitCode,
     let end = runtime.block_on(waiter.wait(before, arguments.timeout, &mut progress));
     progress.end();
     match end? {
-        End::Told(report) => {
+        End::Told(judged) => {
             let form = Form { format: arguments.format, verbose: arguments.verbose, terminal };
-            deliver(&report, form, file, stopwatch)
+            deliver(&judged, form, file, stopwatch)
         }
         End::Signal(number) => Ok(ExitCode::from(128 + number)),
     }
@@ -84,7 +84,7 @@ impl Waiter {
         loop {
             watch.follow(&self.opened.root, &judged.facts);
             if matches!(judged.report.verdict, Verdict::Ready | Verdict::RebootRequired) {
-                return Ok(End::Told(Box::new(judged.report)));
+                return Ok(End::Told(Box::new(judged)));
             }
             progress.show(&judged.report, watch.gaps());
             let net = sleep(NET);
@@ -94,7 +94,7 @@ impl Waiter {
                     biased;
                     _ = interrupted.recv() => return Ok(End::Signal(2)),
                     _ = terminated.recv() => return Ok(End::Signal(15)),
-                    () = at(give_up) => return Ok(End::Told(Box::new(judged.report))),
+                    () = at(give_up) => return Ok(End::Told(Box::new(judged))),
                     changed = watch.changed() => break changed,
                     () = &mut net => break Needs::ALL,
                     _ = ticks.tick(), if progress.is_on_terminal() => progress.tick(),

@@ -35,6 +35,7 @@ mod testing;
 mod told;
 mod value;
 pub mod vfio;
+pub mod volatile;
 
 use std::collections::BTreeMap;
 

@@ -14,13 +14,13 @@ use super::{
     About, Assumed, Comparison, Counts, Finding, Found, Header, HostOrigin, Report, RuleResult,
     Status, Verdict,
 };
-use crate::facts::{Cause, Value};
+use crate::facts::{Cause, Source, Value};
 use crate::publish::{Author, Snapshot};
-use crate::rules::{Group, Offending, Rule, Safety, Severity, Stage, Tee};
+use crate::rules::{Fix, Group, Offending, Rule, Safety, Severity, Stage, Tee};
 
 /// The name of the format.
-pub(super) const FORMAT: &str = "ccgpu-node-report";
-pub(super) const VERSION: u32 = 1;
+pub(crate) const FORMAT: &str = "ccgpu-node-report";
+pub(crate) const VERSION: u32 = 1;
 
 /// Writes the report as one JSON document and a line break. Control characters and direction marks are
 /// escaped, so that the output may be shown on a terminal.
@@ -199,7 +199,7 @@ struct AdviceV1<'r> {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct FixV1 {
+pub(super) struct FixV1 {
     /// Whether it takes `--unsafe`.
     safety: Safety,
     /// In words.
@@ -207,7 +207,7 @@ struct FixV1 {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct FindingV1<'r> {
+pub(super) struct FindingV1<'r> {
     /// The member of a collection that it is about; null for the host.
     subject: Option<&'r str>,
     role: RoleV1,
@@ -238,7 +238,7 @@ enum RoleV1 {
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "state")]
-enum FoundV1<'r> {
+pub(super) enum FoundV1<'r> {
     Known {
         value: ValueV1<'r>,
     },
@@ -260,7 +260,7 @@ enum FoundV1<'r> {
 /// Versions and durations are texts.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum ValueV1<'r> {
+pub(super) enum ValueV1<'r> {
     Bool(bool),
     Integer(i64),
     Text(&'r str),
@@ -270,7 +270,7 @@ enum ValueV1<'r> {
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-enum CauseV1 {
+pub(super) enum CauseV1 {
     Permission,
     /// Not the kind of file that it should be.
     FileKind,
@@ -286,10 +286,10 @@ enum CauseV1 {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct SourceV1<'r> {
-    path: &'r str,
+pub(super) struct SourceV1<'r> {
+    pub(super) path: &'r str,
     /// From 1.
-    line: Option<u32>,
+    pub(super) line: Option<u32>,
 }
 
 impl<'r> ReportV1<'r> {
@@ -390,19 +390,27 @@ impl<'r> RuleV1<'r> {
                 .advice()
                 .map(|advice| AdviceV1 { text: &advice.text, command: advice.command.as_deref() })
                 .collect(),
-            fix: result.fix().map(|fix| FixV1 {
-                safety: fix.safety,
-                edits: fix.edits.iter().map(ToString::to_string).collect(),
-            }),
+            fix: result.fix().map(FixV1::of),
             resolved_by_reboot: result.waits_for_a_reboot() || rule.resolved_by.is_some(),
             override_reason: rule.overridden.as_ref().map(|change| change.reason.as_str()),
         }
     }
 }
 
+impl FixV1 {
+    pub(super) fn of(fix: &Fix) -> Self {
+        Self { safety: fix.safety, edits: fix.edits.iter().map(ToString::to_string).collect() }
+    }
+}
+
+impl<'r> SourceV1<'r> {
+    pub(super) fn of(source: &'r Source) -> Self {
+        Self { path: &source.path, line: source.line }
+    }
+}
+
 impl<'r> FindingV1<'r> {
-    fn of(finding: &'r Finding) -> Self {
-        let source = finding.source.as_ref();
+    pub(super) fn of(finding: &'r Finding) -> Self {
         Self {
             subject: finding.subject.as_deref(),
             role: match finding.about {
@@ -415,7 +423,7 @@ impl<'r> FindingV1<'r> {
             outcome: finding.outcome,
             found: FoundV1::of(&finding.found),
             wanted: finding.about.test().map(|test| test.operator.to_string()),
-            source: source.map(|source| SourceV1 { path: &source.path, line: source.line }),
+            source: finding.source.as_ref().map(SourceV1::of),
             note: finding.note.as_deref(),
             assumed: finding.assumed,
         }
@@ -425,25 +433,28 @@ impl<'r> FindingV1<'r> {
 impl<'r> FoundV1<'r> {
     fn of(found: &'r Found) -> Self {
         match found {
-            Found::Value(value) => Self::Known {
-                value: match value {
-                    Value::Bool(value) => ValueV1::Bool(*value),
-                    Value::Integer(value) => ValueV1::Integer(*value),
-                    Value::Text(text) => ValueV1::Text(text),
-                    Value::Version(version) => ValueV1::Written(version.to_string()),
-                    Value::Duration(duration) => ValueV1::Written(duration.to_string()),
-                    Value::Set(members) => {
-                        ValueV1::Set(members.iter().map(String::as_str).collect())
-                    }
-                },
-            },
+            Found::Value(value) => Self::known(value),
             Found::Members(Offending::Missing(members)) => Self::Missing { members },
             Found::Members(Offending::Present(members)) => Self::Present { members },
             Found::Absent => Self::Absent,
-            Found::Unreadable(cause) => {
-                Self::Unreadable { cause: CauseV1::of(cause), text: cause.to_string() }
-            }
+            Found::Unreadable(cause) => Self::unreadable(cause),
         }
+    }
+
+    pub(super) fn known(value: &'r Value) -> Self {
+        let value = match value {
+            Value::Bool(value) => ValueV1::Bool(*value),
+            Value::Integer(value) => ValueV1::Integer(*value),
+            Value::Text(text) => ValueV1::Text(text),
+            Value::Version(version) => ValueV1::Written(version.to_string()),
+            Value::Duration(duration) => ValueV1::Written(duration.to_string()),
+            Value::Set(members) => ValueV1::Set(members.iter().map(String::as_str).collect()),
+        };
+        Self::Known { value }
+    }
+
+    pub(super) fn unreadable(cause: &Cause) -> Self {
+        Self::Unreadable { cause: CauseV1::of(cause), text: cause.to_string() }
     }
 }
 

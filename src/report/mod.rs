@@ -3,8 +3,12 @@
 
 pub mod baseline;
 pub mod configuration;
+pub mod diff;
+pub mod explanation;
 pub mod facts_json;
+pub mod facts_list;
 mod harmless;
+pub mod html;
 pub mod human;
 pub mod json;
 mod json_judged;
@@ -35,6 +39,8 @@ pub(crate) use human::evidence::sentences;
 pub use next_step::NextStep;
 pub use verdict::{Counts, Verdict};
 pub(crate) use visible::visible;
+
+pub(crate) use json::{FORMAT as REPORT_FORMAT, VERSION as REPORT_VERSION};
 
 /// A host and how it was judged.
 #[derive(Debug)]

@@ -98,6 +98,12 @@ fn relations(page: &mut Page<'_>, rules: &RuleSet, rule: &Rule) -> io::Result<()
     for address in &rule.docs {
         entry("docs", address)?;
     }
+    if let Some(since) = &rule.since {
+        entry("since", &format!("version {since}"))?;
+    }
+    for revision in &rule.changed {
+        entry("changed", &format!("in {}: {}", revision.version, revision.what))?;
+    }
     entry("defined", &format!("{}:{}", rule.origin.file, rule.origin.line))?;
     if let Some(change) = &rule.overridden {
         let what = match change.instead_of {
@@ -138,7 +144,7 @@ fn sentence(test: &Test) -> String {
     format!("{} is {}{absent}", test.fact.name(), test.operator)
 }
 
-fn tees(rule: &Rule) -> String {
+pub(super) fn tees(rule: &Rule) -> String {
     if rule.tees.len() == Tee::ALL.len() {
         return "any".to_owned();
     }

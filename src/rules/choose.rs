@@ -29,6 +29,14 @@ pub struct Filter {
     pub skip: Vec<String>,
 }
 
+impl Filter {
+    /// Whether a rule is not to be judged.
+    pub fn leaves_out(&self, rule: &Rule) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, rule));
+        !self.only.is_empty() && !any(&self.only) || any(&self.skip)
+    }
+}
+
 /// Why nothing can be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
@@ -62,15 +70,11 @@ impl RuleSet {
         for (option, patterns) in [("--only", &filter.only), ("--skip", &filter.skip)] {
             patterns.iter().try_for_each(|pattern| self.check(option, pattern))?;
         }
-        let any = |patterns: &[String], rule: &Rule| patterns.iter().any(|p| matches(p, rule));
         let shown: Vec<bool> = self
             .rules()
             .iter()
             .map(|rule| {
-                !rule.is_disabled()
-                    && rule.stage <= platform.stage
-                    && (filter.only.is_empty() || any(&filter.only, rule))
-                    && !any(&filter.skip, rule)
+                !rule.is_disabled() && rule.stage <= platform.stage && !filter.leaves_out(rule)
             })
             .collect();
         if !shown.contains(&true) {

@@ -9,12 +9,13 @@ use super::document::{Item, Position};
 use super::fields::Fields;
 use super::fix::{Edit, Fix};
 use super::problem::Problems;
-use super::rule::{Advice, Case, Each, Origin, Resolution, Rule};
+use super::rule::{Advice, Case, Each, Origin, Resolution, Revision, Rule};
 use super::test::Test;
 use super::words::{Group, Severity, Stage, Tee, Word};
+use crate::format::version::Version;
 
 pub(super) const FILE_KEYS: [&str; 3] = ["schema", "rule", "override"];
-pub(super) const RULE_KEYS: [&str; 19] = [
+pub(super) const RULE_KEYS: [&str; 21] = [
     "id",
     "title",
     "good",
@@ -34,10 +35,13 @@ pub(super) const RULE_KEYS: [&str; 19] = [
     "fix",
     "advice",
     "resolved-by",
+    "since",
+    "changed",
 ];
 pub(super) const CASE_KEYS: [&str; 2] = ["when", "expect"];
 pub(super) const FIX_KEYS: [&str; 3] = ["when", "safety", "edits"];
 pub(super) const ADVICE_KEYS: [&str; 3] = ["when", "text", "command"];
+pub(super) const REVISION_KEYS: [&str; 2] = ["version", "what"];
 pub(super) const OVERRIDE_KEYS: [&str; 4] = ["rule", "severity", "disable", "reason"];
 
 /// The version of the rule language.
@@ -143,6 +147,8 @@ impl Loader<'_> {
             fixes: fields.array("fix").iter().filter_map(|item| self.fix(item)).collect(),
             advice: fields.array("advice").iter().filter_map(|item| self.advice(item)).collect(),
             resolved_by: fields.word::<Resolution>("resolved-by"),
+            since: self.version(&fields, "since"),
+            changed: fields.array("changed").iter().filter_map(|it| self.revision(it)).collect(),
             origin: Origin { file: Arc::clone(&self.problems.file), line: fields.at.line },
             overridden: None,
         };
@@ -231,6 +237,25 @@ impl Loader<'_> {
         let command = owned(fields.text("command"));
         let when = self.tests(&fields, "when", Facet::Host, Use::Condition);
         text.map(|(text, _)| Advice { when, text: text.trim().to_owned(), command })
+    }
+
+    fn revision(&self, item: &Item) -> Option<Revision> {
+        let fields = Fields::open(item, "a change of a rule", &REVISION_KEYS, self.problems)?;
+        let what = fields.required_text("what");
+        if fields.get("version").is_none() {
+            fields.missing("version");
+        }
+        let version = self.version(&fields, "version")?;
+        what.map(|(what, _)| Revision { version, what: what.trim().to_owned() })
+    }
+
+    /// A version of whoever ships the rule.
+    fn version(&self, fields: &Fields<'_>, key: &str) -> Option<String> {
+        let (text, at) = fields.text(key)?;
+        if Version::parse(text).is_err() {
+            self.problems.add(at, format!("`{key}` is a version like 0.1.0, not `{text}`"));
+        }
+        Some(text.to_owned())
     }
 
     fn change(&self, item: &Item) -> Option<Change> {

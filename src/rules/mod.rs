@@ -20,6 +20,8 @@
 //! expect = [{ fact = "driver", equals = "vfio-pci", absent-is = "fail" }]
 //! fix = [{ safety = "unsafe", edits = [{ deny-modules = ["nouveau"] }] }]
 //! advice = [{ text = "Let the GPU Operator bind it." }]
+//! since = "0.1.0"                         # which version had it first, and what later ones changed
+//! changed = [{ version = "0.2.0", what = "also about NVSwitches" }]
 //! ```
 //!
 //! Rules stand from cause to effect, and may need only rules before them. Conditions (`applies`, `where`,
@@ -41,6 +43,7 @@ mod fix;
 mod fix_tests;
 mod load;
 pub(crate) mod problem;
+mod relations;
 mod rule;
 mod schema;
 mod set;
@@ -53,11 +56,11 @@ mod words;
 
 pub use catalogue::{Catalogue, Handle};
 pub use choose::{Chosen, Filter, FilterError, Platform};
-pub use engine::judge;
+pub use engine::{Look, Looks, Role, judge, looks};
 pub use fix::{Edit, Fix, KubeletGate, Safety, is_plain_argument};
 pub(crate) use problem::SHOWN;
 pub use problem::{LoadError, Problem};
-pub use rule::{Advice, Case, Each, Origin, Override, Resolution, Rule};
+pub use rule::{Advice, Case, Each, Origin, Override, Resolution, Revision, Rule};
 pub use schema::schema;
 pub use set::{RuleFile, RuleSet};
 pub use test::{AbsentIs, Offending, Operator, Pattern, Spoken, Test};

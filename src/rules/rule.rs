@@ -39,6 +39,10 @@ pub struct Rule {
     pub advice: Vec<Advice>,
     /// What a person does so that a failure goes away by itself.
     pub resolved_by: Option<Resolution>,
+    /// The version of the program, or of a site's rules, that had it first; not every site counts.
+    pub since: Option<String>,
+    /// What changed about it since, in the order in which it is written.
+    pub changed: Vec<Revision>,
     pub origin: Origin,
     pub overridden: Option<Override>,
 }
@@ -64,6 +68,13 @@ pub struct Advice {
     pub when: Vec<Arc<Test>>,
     pub text: String,
     pub command: Option<String>,
+}
+
+/// What one version changed about a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    pub version: String,
+    pub what: String,
 }
 
 /// What makes a failure go away without a change.

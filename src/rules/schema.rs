@@ -5,7 +5,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::{Catalogue, Handle};
 use super::fix::{EDIT_KEYS, KubeletGate, Safety};
-use super::load::{ADVICE_KEYS, CASE_KEYS, FILE_KEYS, FIX_KEYS, OVERRIDE_KEYS, RULE_KEYS, SCHEMA};
+use super::load::{
+    ADVICE_KEYS, CASE_KEYS, FILE_KEYS, FIX_KEYS, OVERRIDE_KEYS, REVISION_KEYS, RULE_KEYS, SCHEMA,
+};
 use super::rule::Resolution;
 use super::test::{AbsentIs, Operator};
 use super::words::{Group, Severity, Stage, Tee, Word};
@@ -65,6 +67,16 @@ pub fn schema(catalogue: &Catalogue) -> Json {
                     _ => array_of("edit"),
                 }),
             },
+            "revision": {
+                "type": "object",
+                "description": "What one version changed about the rule.",
+                "additionalProperties": false,
+                "required": ["version", "what"],
+                "properties": object(&REVISION_KEYS, |key| match key {
+                    "version" => text("The version that changed it."),
+                    _ => text("What it judges differently since."),
+                }),
+            },
             "edit": edit(catalogue),
             "override": override_(),
             "comparison": comparison(&any),
@@ -104,6 +116,10 @@ fn rule(catalogue: &Catalogue) -> Json {
         "case" => array_of("case"),
         "fix" => array_of("fix"),
         "advice" => array_of("advice"),
+        "since" => {
+            text("The version of the program, or of a site's rules, that had the rule first.")
+        }
+        "changed" => array_of("revision"),
         _ => word::<Resolution>("What alone makes a failure go away."),
     });
     json!({

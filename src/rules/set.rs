@@ -18,6 +18,9 @@ pub struct RuleFile<'t> {
     pub text: &'t str,
 }
 
+/// The version of the program that a built-in rule is from where its file names none.
+const FIRST_VERSION: &str = "0.1.0";
+
 /// Every rule, from cause to effect: a rule never needs one that stands after it.
 #[derive(Debug)]
 pub struct RuleSet {
@@ -35,7 +38,10 @@ impl RuleSet {
         let mut assembly = Assembly::default();
         for (name, root) in builtin::FILES {
             let problems = Problems::of(name);
-            let content = load::content(root, catalogue, Patterns::Trusted, &problems);
+            let mut content = load::content(root, catalogue, Patterns::Trusted, &problems);
+            for draft in &mut content.rules {
+                draft.rule.since.get_or_insert_with(|| FIRST_VERSION.to_owned());
+            }
             assembly.add(content, problems);
         }
         assembly.add_texts(catalogue, files);

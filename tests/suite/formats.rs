@@ -18,7 +18,7 @@ const HOSTILE: &str = "x</code></details><script>alert(1)</script><img src=x one
     \u{ffff} \u{fffe}";
 
 /// A host whose every text is against its readers, and ten kilobytes long.
-fn hostile_tree() -> tempfile::TempDir {
+pub(crate) fn hostile_tree() -> tempfile::TempDir {
     let tree = tempfile::tempdir().unwrap();
     let text = format!("{HOSTILE} \x1b[2J\x07\x01 {}", "long ".repeat(2_000));
     for (path, text) in [
@@ -39,7 +39,7 @@ fn hostile_tree() -> tempfile::TempDir {
 
 /// Each fixture and the hostile host: a name, the arguments that name it, and the exit code of a plain
 /// `check`.
-fn hosts(tree: &Path) -> Vec<(String, [String; 2], i32)> {
+pub(crate) fn hosts(tree: &Path) -> Vec<(String, [String; 2], i32)> {
     let mut hosts: Vec<(String, [String; 2])> = fixtures()
         .into_iter()
         .map(|name| {
@@ -57,7 +57,7 @@ fn hosts(tree: &Path) -> Vec<(String, [String; 2], i32)> {
         .collect()
 }
 
-fn rendered(which: &[String; 2], format: &str, code: i32) -> String {
+pub(crate) fn rendered(which: &[String; 2], format: &str, code: i32) -> String {
     let mut shown = String::new();
     // The second one is what is looked at: it holds more.
     for verbose in [&[][..], &["-v"]] {

@@ -84,7 +84,8 @@ fn evidence(facts: &Facts, read: fn(&Drivers) -> Evidence) -> Evidence {
     match &facts.drivers {
         Some(drivers) if drivers.skipped => {
             let source = Source::file("/lib/modules");
-            Evidence::new(Reading::Absent, source).with_note("not read, for no device of NVIDIA is here")
+            Evidence::new(Reading::Absent, source)
+                .with_note("not read, for no device of NVIDIA is here")
         }
         Some(drivers) => read(drivers),
         None => Evidence::not_gathered(),

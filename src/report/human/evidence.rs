@@ -12,10 +12,10 @@ use crate::report::{About, Finding, Found, RuleResult, Status};
 use crate::rules::{Offending, Spoken};
 
 /// Findings that differ only in whom they are about and where they were read.
-pub(super) struct Fold<'r> {
-    pub(super) first: &'r Finding,
-    pub(super) subjects: Vec<&'r str>,
-    sources: Vec<&'r Source>,
+pub(in crate::report) struct Fold<'r> {
+    pub(in crate::report) first: &'r Finding,
+    pub(in crate::report) subjects: Vec<&'r str>,
+    pub(in crate::report) sources: Vec<&'r Source>,
 }
 
 /// How many folds are looked at for a like one, so that many unlike findings take no more than their
@@ -23,7 +23,9 @@ pub(super) struct Fold<'r> {
 const LOOKED_BACK: usize = 64;
 
 /// Folds findings, in the order in which each thing was first said.
-pub(super) fn fold<'r>(findings: impl IntoIterator<Item = &'r Finding>) -> Vec<Fold<'r>> {
+pub(in crate::report) fn fold<'r>(
+    findings: impl IntoIterator<Item = &'r Finding>,
+) -> Vec<Fold<'r>> {
     let mut folds: Vec<Fold<'r>> = Vec::new();
     for finding in findings {
         let near = folds.len().saturating_sub(LOOKED_BACK);
@@ -184,7 +186,7 @@ pub(super) fn brief(finding: &Finding) -> String {
     format!("{} {verb} {what}{assumed}", finding.about.name())
 }
 
-fn what_is(found: &Found, look: Look) -> (&'static str, String) {
+pub(in crate::report) fn what_is(found: &Found, look: Look) -> (&'static str, String) {
     match found {
         Found::Value(value) => ("is", shortened(&Spoken(value).to_string(), look).into_owned()),
         Found::Members(Offending::Missing(none)) if none.is_empty() => {
@@ -211,7 +213,10 @@ fn shortened(text: &str, look: Look) -> Cow<'_, str> {
 }
 
 /// Members between commas, cut at a limit.
-pub(super) fn list<T: Display>(items: impl ExactSizeIterator<Item = T>, limit: usize) -> String {
+pub(in crate::report) fn list<T: Display>(
+    items: impl ExactSizeIterator<Item = T>,
+    limit: usize,
+) -> String {
     let left_out = items.len().saturating_sub(limit);
     // "and 1 more" takes the place of the one.
     let shown = if left_out <= 1 { items.len() } else { limit };
@@ -224,7 +229,7 @@ pub(super) fn list<T: Display>(items: impl ExactSizeIterator<Item = T>, limit: u
 }
 
 /// More than one of a thing: `GPUs`, `NVSwitches`, `boot entries`.
-pub(super) fn plural(item: &str) -> String {
+pub(in crate::report) fn plural(item: &str) -> String {
     match item {
         _ if item.ends_with("ch") || item.ends_with('s') || item.ends_with('x') => {
             format!("{item}es")

@@ -15,6 +15,7 @@ use super::{Assumed, Header, HostOrigin, NextStep, Report, RuleResult, Status};
 use crate::rules::Severity;
 
 pub use super::page::Look;
+pub(super) use result::{not_concerned, passed, plain_word as word};
 
 /// How many members of a list are shown, unless all are asked for.
 const LISTED: usize = 5;

@@ -17,9 +17,11 @@ const SAID: usize = 8;
 
 /// The first word, which says how bad it is.
 fn word(report: &Report, result: &RuleResult) -> (Ink, &'static str) {
-    if report.is_known(result) {
-        return (Ink::Faint, "KNOWN");
-    }
+    if report.is_known(result) { (Ink::Faint, "KNOWN") } else { plain_word(result) }
+}
+
+/// The same without a baseline.
+pub(in crate::report) fn plain_word(result: &RuleResult) -> (Ink, &'static str) {
     match (result.status, result.rule.severity) {
         (Status::Fail, Severity::Required) => (Ink::Bad, "FAIL"),
         (Status::Fail, Severity::Recommended) => (Ink::Advised, "WARN"),
@@ -194,7 +196,7 @@ pub(super) fn line(page: &mut Page<'_>, report: &Report, result: &RuleResult) ->
     )
 }
 
-fn passed(result: &RuleResult) -> String {
+pub(in crate::report) fn passed(result: &RuleResult) -> String {
     let folds = fold(result.findings.iter().filter(|finding| finding.outcome == Status::Pass));
     let said: Vec<String> = folds.iter().map(|fold| brief(fold.first)).collect();
     match &result.rule.each {
@@ -210,7 +212,7 @@ fn passed(result: &RuleResult) -> String {
     }
 }
 
-fn not_concerned(report: &Report, result: &RuleResult) -> String {
+pub(in crate::report) fn not_concerned(report: &Report, result: &RuleResult) -> String {
     let rule = &result.rule;
     match (report.header.platform.tee, &rule.each) {
         (Some(tee), _) if !rule.tees.contains(&tee) => {

@@ -3,6 +3,7 @@
 //! There are four answers about each thing, and the worst wins: it fails, it cannot be told, it passes,
 //! it is not concerned. A rule that found nothing to look at is never a pass.
 
+mod looks;
 mod pending;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::test::{AbsentIs, Test};
 use crate::facts::catalogue::Evidence;
 use crate::facts::{Cause, Facts, Reading, Value};
 use crate::report::{About, Finding, Found, RuleResult, Status};
+pub use looks::{Look, Looks, Role, looks};
 use pending::waits_for_a_boot;
 
 /// Judges each chosen rule; the shown ones come back, in order.

@@ -54,8 +54,9 @@ impl Needs {
     pub const PCI: Self = Self(1 << 3);
     /// Power state and ways to reset of NVIDIA functions.
     pub const PCI_POWER: Self = Self(1 << 4);
-    /// Link, address windows and the like of NVIDIA functions. The kernel asks the device itself for the
-    /// state of its link, so only who wants to know it should have it read.
+    /// Speed of the link and the like of NVIDIA functions, and together with [`Needs::PCI_CONFIG`] of the
+    /// bridges above GPUs and NVSwitches, with their drivers and groups. The kernel asks the device itself
+    /// for the state of its link, so only who wants to know it should have it read.
     pub const PCI_DETAIL: Self = Self(1 << 13);
     /// Both of every function; only for the `facts` and `capture` commands.
     pub const PCI_EVERY_DETAIL: Self = Self(1 << 5);
@@ -92,7 +93,13 @@ impl Needs {
     pub const OPERATOR_FILES: Self = Self(1 << 24);
     /// The specifications of the Container Device Interface.
     pub const CDI: Self = Self(1 << 25);
-    pub const ALL: Self = Self((1 << 26) - 1);
+    /// Configuration space: of the bridges above GPUs and NVSwitches all that this user may see, of those
+    /// devices themselves the header, to know whether they answer. It is the device that answers, so
+    /// only who wants to know should have it read.
+    pub const PCI_CONFIG: Self = Self(1 << 26);
+    /// Address windows, virtual functions, width of the link and counted errors of NVIDIA functions.
+    pub const PCI_HEALTH: Self = Self(1 << 27);
+    pub const ALL: Self = Self((1 << 28) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
@@ -198,7 +205,12 @@ pub fn gather_host_again(
     let boot_config = needs.has(Needs::BOOT_CONFIG);
     // What the next boot will bring is told by comparing with this one, in the distribution's way.
     let basis = |source: Needs| if boot_config { source.and(Needs::BOOT_CONFIG) } else { source };
-    let pci = Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::PCI_EVERY_DETAIL);
+    let pci = Needs::PCI
+        .and(Needs::PCI_POWER)
+        .and(Needs::PCI_DETAIL)
+        .and(Needs::PCI_EVERY_DETAIL)
+        .and(Needs::PCI_CONFIG)
+        .and(Needs::PCI_HEALTH);
     let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
     let firmware = Needs::FIRMWARE.and(Needs::FIRMWARE_DETAIL);
     let places = Needs::KATA_FOUND.and(Needs::KATA);

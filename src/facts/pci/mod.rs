@@ -1,8 +1,8 @@
 //! PCI functions: every one's identity and driver, and all that matters about NVIDIA's.
 //!
 //! One `uevent` is read for each function; links, groups and details only for NVIDIA functions, because
-//! a host can have ten thousand others. Configuration space is never read here: on a real machine each
-//! read of it goes to the device, and may wake it.
+//! a host can have ten thousand others. Configuration space is read only of GPUs, NVSwitches and what is
+//! above them, and only where somebody wants it: each read of it goes to the device.
 
 mod address;
 mod detail;
@@ -15,6 +15,8 @@ mod items;
 pub mod models;
 pub mod names;
 mod placement;
+mod port_items;
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +31,7 @@ pub use function::Function;
 pub use group::{Group, Member};
 pub(super) use items::COLLECTIONS;
 pub use placement::Placement;
+pub use ports::{Isolation, Port};
 
 /// Where the kernel lists all functions.
 const DEVICES: &str = "/sys/bus/pci/devices";
@@ -47,6 +50,8 @@ pub struct Pci {
     placements: BTreeMap<usize, Placement>,
     details: BTreeMap<usize, Detail>,
     groups: BTreeMap<u32, Group>,
+    ports: BTreeMap<usize, Port>,
+    answers: BTreeMap<usize, Reading<bool>>,
     roles: Roles,
 }
 
@@ -67,6 +72,8 @@ struct Roles {
     companions: Vec<usize>,
     /// GPUs and NVSwitches.
     passthrough: Vec<usize>,
+    /// Bridges above those, where their configuration space was read.
+    ports: Vec<usize>,
 }
 
 /// Reads what `needs` asks for. VFIO facts name each device's node, so they add a look at it.
@@ -78,11 +85,16 @@ pub(super) fn gather(root: &Root, needs: Needs) -> Pci {
         placements: BTreeMap::new(),
         details: BTreeMap::new(),
         groups: BTreeMap::new(),
+        ports: BTreeMap::new(),
+        answers: BTreeMap::new(),
         roles: Roles::default(),
     };
     pci.functions = list(root).map(|entries| pci.identify(root, entries));
     pci.inspect(root, needs);
     pci.assign_roles();
+    if needs.has(Needs::PCI_CONFIG) {
+        pci.inspect_ports(root, needs);
+    }
     pci
 }
 
@@ -138,7 +150,7 @@ impl Pci {
     fn inspect(&mut self, root: &Root, needs: Needs) {
         let everything = needs.has(Needs::PCI_EVERY_DETAIL);
         let described = everything || needs.has(Needs::PCI_DETAIL);
-        let detailed = described || needs.has(Needs::PCI_POWER);
+        let detailed = described || needs.has(Needs::PCI_POWER) || needs.has(Needs::PCI_HEALTH);
         let of_interest: Vec<(usize, Function)> = self
             .all()
             .iter()

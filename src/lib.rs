@@ -29,6 +29,7 @@
 //! | how does all of this go on by itself? | [`daemon`] |
 //! | when may a host be mended without a person? | [`remediate`] |
 //! | what leaves a machine in a capture? | [`capture`] |
+//! | where do the GPUs sit? | [`topology`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
 pub mod apply;
@@ -46,4 +47,5 @@ pub mod publish;
 pub mod remediate;
 pub mod report;
 pub mod rules;
+pub mod topology;
 pub mod watch;

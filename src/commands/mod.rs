@@ -26,6 +26,7 @@ pub(crate) mod rule_set;
 mod rules;
 mod site;
 mod status;
+mod topology;
 mod verification;
 mod wait;
 
@@ -161,6 +162,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Daemon(arguments) => daemon::run(&arguments),
         Command::Facts(arguments) => facts::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
+        Command::Topology(arguments) => topology::run(&arguments, terminal),
         Command::Rules(arguments) => rules::run(&arguments, terminal),
         Command::Config(arguments) => config::run(&arguments, terminal),
         Command::Completions { shell } => output::write(|out| {

@@ -155,13 +155,14 @@ fn committed(name: &str, schema: &Json) -> (std::path::PathBuf, String) {
     (path, serde_json::to_string_pretty(schema).unwrap() + "\n")
 }
 
-fn schemas() -> [(std::path::PathBuf, String); 5] {
+fn schemas() -> [(std::path::PathBuf, String); 6] {
     [
         committed("config-v1.json", &crate::config::schema()),
         committed("fix-v1.json", &crate::report::plan_json::schema()),
         committed("report-v1.json", &schema()),
         committed("rules-v1.json", &crate::rules::schema(&Catalogue::built_in())),
         committed("status-v1.json", &crate::report::status_json::schema()),
+        committed("topology-v1.json", &crate::topology::schema()),
     ]
 }
 

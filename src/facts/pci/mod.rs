@@ -243,7 +243,8 @@ impl Pci {
         self.all().get(self.index_of(address)?)
     }
 
-    fn index_of(&self, address: Address) -> Option<usize> {
+    /// The index of the function at an address.
+    pub fn index_of(&self, address: Address) -> Option<usize> {
         self.all().binary_search_by_key(&address, |function| function.address).ok()
     }
 

@@ -79,7 +79,6 @@ impl Port {
     }
 }
 
-/// The configuration space that was read; without its file the device is not there to be asked.
 fn opened(space: &Reading<Vec<u8>>) -> Reading<ConfigSpace<'_>> {
     space.as_ref().and_then(|bytes| reading(ConfigSpace::new(bytes).map(Some)))
 }
@@ -126,7 +125,10 @@ impl Pci {
         for index in above {
             let Some(function) = self.all().get(index).copied() else { continue };
             let space = root.read_at(&format!("{DEVICES}/{}/config", function.address), 0, WHOLE);
-            self.ports.insert(index, Port::of(&space));
+            // Every kernel has the file; a copy of a host without it says nothing about the bridge.
+            if !space.is_absent() {
+                self.ports.insert(index, Port::of(&space));
+            }
             if needs.has(Needs::PCI_DETAIL) && !self.placements.contains_key(&index) {
                 let placement = Placement::read(root, self, &function, needs);
                 self.placements.insert(index, placement);

@@ -38,7 +38,7 @@ pub fn svg(topology: &Topology) -> String {
         out.push('\n');
     };
     line(&format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ccgpu-topology\" role=\"img\" width=\"{width}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ccgpu-topology\" role=\"img\" xml:space=\"preserve\" width=\"{width}\" \
          height=\"{height}\" viewBox=\"0 0 {width} {height}\">"
     ));
     line(&format!("<title>{}</title>", escaped(&heading)));

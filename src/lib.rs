@@ -30,6 +30,7 @@
 //! | when may a host be mended without a person? | [`remediate`] |
 //! | what leaves a machine in a capture? | [`capture`] |
 //! | how do two hosts differ? | [`diff`] |
+//! | where do the GPUs sit? | [`topology`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
 pub mod apply;
@@ -48,4 +49,5 @@ pub mod publish;
 pub mod remediate;
 pub mod report;
 pub mod rules;
+pub mod topology;
 pub mod watch;

@@ -2,33 +2,22 @@
 //!
 //! It walks the list of extended capabilities and changes nothing but the number's eight bytes.
 
-/// Where extended capabilities begin.
-const EXTENDED: usize = 0x100;
+use crate::format::config_space::extended_capabilities;
+
 /// Device Serial Number, PCI Express Base Specification 7.9.3.
-const SERIAL_NUMBER: u32 = 0x0003;
+const SERIAL_NUMBER: u16 = 0x0003;
 
 /// Zeroes the number, wherever the list has it.
 pub(super) fn mask_serial_number(space: &mut [u8]) {
-    let mut at = EXTENDED;
-    // Each capability takes at least a header, so a longer walk runs in a circle.
-    for _ in 0..space.len() / 4 {
-        let Some(header) = space.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()) else {
-            return;
-        };
-        let header = u32::from_le_bytes(header);
-        if header == 0 || header == u32::MAX {
-            return;
-        }
-        if header & 0xffff == SERIAL_NUMBER
-            && let Some(number) = space.get_mut(at + 4..at + 12)
-        {
+    let numbers: Vec<usize> = extended_capabilities(space)
+        .filter_map(Result::ok)
+        .filter(|(_, id)| *id == SERIAL_NUMBER)
+        .map(|(at, _)| at)
+        .collect();
+    for at in numbers {
+        if let Some(number) = space.get_mut(at + 4..at + 12) {
             number.fill(0);
         }
-        let next = usize::try_from(header >> 20 & 0xffc).unwrap_or(0);
-        if next < EXTENDED {
-            return;
-        }
-        at = next;
     }
 }
 

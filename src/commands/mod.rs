@@ -28,6 +28,7 @@ pub(crate) mod rule_set;
 mod rules;
 mod site;
 mod status;
+mod topology;
 mod verification;
 mod wait;
 
@@ -168,6 +169,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Explain(arguments) => explain::run(&arguments, terminal),
         Command::Facts(arguments) => facts::run(&arguments, terminal),
         Command::Capture(arguments) => capture::run(&arguments),
+        Command::Topology(arguments) => topology::run(&arguments, terminal),
         Command::Rules(arguments) => rules::run(&arguments, terminal),
         Command::Config(arguments) => config::run(&arguments, terminal),
         Command::Completions { shell } => output::write(|out| {

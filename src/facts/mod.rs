@@ -47,7 +47,7 @@ pub use value::{Kind, Value, ValueError};
 
 /// Which sources a set of rules asks for: a set of the constants below.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Needs(u32);
+pub struct Needs(u64);
 
 impl Needs {
     pub const NONE: Self = Self(0);
@@ -59,8 +59,9 @@ impl Needs {
     pub const PCI: Self = Self(1 << 3);
     /// Power state and ways to reset of NVIDIA functions.
     pub const PCI_POWER: Self = Self(1 << 4);
-    /// Link, address windows and the like of NVIDIA functions. The kernel asks the device itself for the
-    /// state of its link, so only who wants to know it should have it read.
+    /// Speed of the link and the like of NVIDIA functions, and together with [`Needs::PCI_CONFIG`] of the
+    /// bridges above GPUs and NVSwitches, with their drivers and groups. The kernel asks the device itself
+    /// for the state of its link, so only who wants to know it should have it read.
     pub const PCI_DETAIL: Self = Self(1 << 13);
     /// Both of every function; only for the `facts` and `capture` commands.
     pub const PCI_EVERY_DETAIL: Self = Self(1 << 5);
@@ -103,7 +104,13 @@ impl Needs {
     pub const FRAMEBUFFER: Self = Self(1 << 27);
     /// The files of other programs that write kernel arguments.
     pub const CO_OWNERS: Self = Self(1 << 28);
-    pub const ALL: Self = Self((1 << 29) - 1);
+    /// Configuration space: of the bridges above GPUs and NVSwitches all that this user may see, of those
+    /// devices themselves the header, to know whether they answer. It is the device that answers, so
+    /// only who wants to know should have it read.
+    pub const PCI_CONFIG: Self = Self(1 << 29);
+    /// Address windows, virtual functions, width of the link and counted errors of NVIDIA functions.
+    pub const PCI_HEALTH: Self = Self(1 << 30);
+    pub const ALL: Self = Self((1 << 31) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
@@ -136,12 +143,12 @@ impl Needs {
     }
 
     /// The set as bits, for those who only carry it.
-    pub const fn bits(self) -> u32 {
+    pub const fn bits(self) -> u64 {
         self.0
     }
 
     /// The set of these bits; those that are no source are dropped.
-    pub const fn of_bits(bits: u32) -> Self {
+    pub const fn of_bits(bits: u64) -> Self {
         Self(bits & Self::ALL.0)
     }
 }
@@ -217,7 +224,9 @@ pub fn gather_host_again(
         .and(Needs::PCI_POWER)
         .and(Needs::PCI_DETAIL)
         .and(Needs::PCI_EVERY_DETAIL)
-        .and(Needs::FRAMEBUFFER);
+        .and(Needs::FRAMEBUFFER)
+        .and(Needs::PCI_CONFIG)
+        .and(Needs::PCI_HEALTH);
     let kubelet = Needs::KUBELET.and(Needs::KUBELET_VERSION);
     let firmware = Needs::FIRMWARE.and(Needs::FIRMWARE_DETAIL);
     let places = Needs::KATA_FOUND.and(Needs::KATA);

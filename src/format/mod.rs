@@ -1,7 +1,9 @@
-//! Parsers of text formats. Each takes text and gives data; none opens a file, and none knows a rule.
+//! Parsers of formats, one of them not of text. Each takes text and gives data; none opens a file, and none
+//! knows a rule.
 
 pub mod bls;
 pub mod cmdline;
+pub mod config_space;
 pub mod duration;
 pub mod fnmatch;
 pub mod grub_cfg;

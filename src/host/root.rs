@@ -88,7 +88,7 @@ pub struct Root {
     /// Keeps which paths were looked at, for whoever watches them.
     trace: Option<RefCell<Trace>>,
     /// On whose behalf it is looked.
-    asker: Cell<u32>,
+    asker: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Root {
 
     /// From now on it is looked on behalf of this asker, a bit of its own choice. What was looked at for
     /// it before is forgotten, so that the trace is always that of each asker's last time.
-    pub fn ask_for(&self, asker: u32) {
+    pub fn ask_for(&self, asker: u64) {
         self.asker.set(asker);
         if let Some(trace) = &self.trace {
             trace.borrow_mut().forget(asker);

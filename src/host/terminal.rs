@@ -36,6 +36,17 @@ impl Terminal {
         Self { colour, width }
     }
 
+    /// Whether the user's locale is one of UTF-8, so that lines can be drawn.
+    #[expect(clippy::disallowed_methods, reason = "the locale is the reader's, as the terminal is")]
+    pub fn shows_unicode() -> bool {
+        // The first that is set and not empty decides, as in the C library.
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
+        let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    }
+
     /// Columns of the terminal that standard error is; `None` where it is none.
     pub fn width_of_stderr() -> Option<usize> {
         let stderr = std::io::stderr();

@@ -14,11 +14,11 @@ pub struct Trace {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Look {
     /// All who looked at it in any way, found or not.
-    pub all: u32,
+    pub all: u64,
     /// Those who read what is in the file.
-    pub contents: u32,
+    pub contents: u64,
     /// Those who listed the names in the directory.
-    pub names: u32,
+    pub names: u64,
 }
 
 /// For what a path is looked at.
@@ -32,7 +32,7 @@ pub enum Aspect {
 
 impl Trace {
     /// Adds a look.
-    pub fn add(&mut self, path: &str, asker: u32, aspect: Aspect) {
+    pub fn add(&mut self, path: &str, asker: u64, aspect: Aspect) {
         if is_told_otherwise(path) {
             return;
         }
@@ -49,7 +49,7 @@ impl Trace {
     }
 
     /// Drops all looks of these askers.
-    pub fn forget(&mut self, askers: u32) {
+    pub fn forget(&mut self, askers: u64) {
         self.looks.retain(|_, look| {
             look.all &= !askers;
             look.contents &= !askers;

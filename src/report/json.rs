@@ -39,7 +39,7 @@ pub fn render_snapshot(
     write(&ReportV1 { judged, remediation, ..ReportV1::of(snapshot.report) }, out)
 }
 
-pub(super) fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut json = serde_json::Serializer::with_formatter(&mut *out, Harmless::default());
     document.serialize(&mut json)?;
     writeln!(out)

@@ -155,7 +155,7 @@ fn committed(name: &str, schema: &Json) -> (std::path::PathBuf, String) {
     (path, serde_json::to_string_pretty(schema).unwrap() + "\n")
 }
 
-fn schemas() -> [(std::path::PathBuf, String); 7] {
+fn schemas() -> [(std::path::PathBuf, String); 8] {
     [
         committed("config-v1.json", &crate::config::schema()),
         committed("diff-v1.json", &crate::report::diff::json::schema()),
@@ -164,6 +164,7 @@ fn schemas() -> [(std::path::PathBuf, String); 7] {
         committed("report-v1.json", &schema()),
         committed("rules-v1.json", &crate::rules::schema(&Catalogue::built_in())),
         committed("status-v1.json", &crate::report::status_json::schema()),
+        committed("topology-v1.json", &crate::topology::schema()),
     ]
 }
 

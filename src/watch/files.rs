@@ -55,7 +55,7 @@ impl Files {
     }
 
     /// Waits for events and says whom they wake, perhaps nobody; `None` says everybody.
-    pub(super) async fn next(&self) -> Option<u32> {
+    pub(super) async fn next(&self) -> Option<u64> {
         loop {
             let Ok(mut ready) = self.inotify.readable().await else {
                 // The runtime ends; so does the wait.
@@ -71,7 +71,7 @@ impl Files {
     }
 
     /// As many events as one call gives.
-    fn read(&self, inotify: &OwnedFd) -> rustix::io::Result<Option<u32>> {
+    fn read(&self, inotify: &OwnedFd) -> rustix::io::Result<Option<u64>> {
         let mut buffer = [MaybeUninit::uninit(); EVENTS];
         let mut reader = Reader::new(inotify, &mut buffer);
         let mut woken = Some(0);
@@ -102,7 +102,7 @@ impl Files {
     /// Watches what the trace names and nothing else any more. Says for whom something is watched that was
     /// not watched before, so that what they read may be older than the watch; `remounted` says that files
     /// may have been mounted over others, which inotify does not tell.
-    pub(super) fn follow(&mut self, steps: &Steps, trace: &Trace, remounted: bool) -> u32 {
+    pub(super) fn follow(&mut self, steps: &Steps, trace: &Trace, remounted: bool) -> u64 {
         let mut walk = Walk {
             steps,
             inotify: self.inotify.get_ref(),

@@ -41,7 +41,7 @@ use process::Process;
 
 /// Stands beside the sources' bits for what tells that a kubelet starts or ends. systemd tells so before
 /// the process is the kubelet, so it is looked once more,
-const STARTS: u32 = 1 << 31;
+const STARTS: u64 = 1 << 63;
 /// after this long.
 const ECHO: Duration = Duration::from_secs(2);
 
@@ -78,7 +78,7 @@ struct Channels {
 enum Heard {
     Sources(Needs),
     /// The askers of a trace; `None` for all of them.
-    Askers(Option<u32>),
+    Askers(Option<u64>),
     Mounts,
     KubeletEnded,
     Echo,
@@ -260,7 +260,7 @@ impl Channels {
         }
     }
 
-    async fn of_files(&self) -> Option<u32> {
+    async fn of_files(&self) -> Option<u64> {
         match &self.files {
             Ok(files) => files.next().await,
             Err(_) => std::future::pending().await,

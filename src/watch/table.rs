@@ -30,15 +30,15 @@ pub(super) struct Table {
 struct Directory {
     names: BTreeMap<Box<str>, Wakes>,
     /// Those who listed the names.
-    listed: u32,
+    listed: u64,
     /// All whose path leads through it.
-    all: u32,
+    all: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Wakes {
-    all: u32,
-    contents: u32,
+    all: u64,
+    contents: u64,
 }
 
 /// What to ask inotify for: writes only where somebody reads a file there. In `/dev` every line that any
@@ -58,11 +58,11 @@ pub(super) fn flags(contents: bool) -> WatchFlags {
 }
 
 impl Table {
-    pub(super) fn pass_through(&mut self, directory: Descriptor, askers: u32) {
+    pub(super) fn pass_through(&mut self, directory: Descriptor, askers: u64) {
         self.directories.entry(directory).or_default().all |= askers;
     }
 
-    pub(super) fn look_at(&mut self, directory: Descriptor, name: &str, all: u32, contents: u32) {
+    pub(super) fn look_at(&mut self, directory: Descriptor, name: &str, all: u64, contents: u64) {
         let directory = self.directories.entry(directory).or_default();
         directory.all |= all;
         let wakes = match directory.names.get_mut(name) {
@@ -73,7 +73,7 @@ impl Table {
         wakes.contents |= contents;
     }
 
-    pub(super) fn list(&mut self, directory: Descriptor, askers: u32) {
+    pub(super) fn list(&mut self, directory: Descriptor, askers: u64) {
         let directory = self.directories.entry(directory).or_default();
         directory.listed |= askers;
         directory.all |= askers;
@@ -85,7 +85,7 @@ impl Table {
         descriptor: Descriptor,
         what: ReadFlags,
         name: Option<&str>,
-    ) -> Option<u32> {
+    ) -> Option<u64> {
         if what.contains(ReadFlags::QUEUE_OVERFLOW) {
             return None;
         }
@@ -104,7 +104,7 @@ impl Table {
     }
 
     /// Those for whom something is watched here that was not watched for them before.
-    pub(super) fn newly_watched(&self, before: &Self) -> u32 {
+    pub(super) fn newly_watched(&self, before: &Self) -> u64 {
         let none = Directory::default();
         let mut new = 0;
         for (descriptor, now) in &self.directories {

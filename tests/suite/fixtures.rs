@@ -30,6 +30,18 @@ const fn remark(fixture: &'static str, failed: &'static [&'static str]) -> Expec
 }
 
 const EXPECTED: &[Expected] = &[
+    ready("acs-on-at-every-port"),
+    remark("acs-off-on-switch", &["gpu-group-shared"]),
+    remark("acs-off-since-boot", &["port-acs"]),
+    Expected { fixture: "acs-hidden-from-user", exit: 0, failed: &[], unknown: &["port-acs"] },
+    broken("switch-without-acs", &["gpu-group-viable"]),
+    broken("gpu-does-not-answer", &["gpu-answers"]),
+    broken("gpu-window-unassigned", &["gpu-windows"]),
+    broken("gpu-window-forgotten", &["gpu-memory-window"]),
+    remark("gpu-window-below-4g", &["gpu-window-above-4g"]),
+    remark("gpu-with-virtual-functions", &["gpu-virtual-functions"]),
+    remark("gpu-in-narrow-slot", &["gpu-link-width"]),
+    remark("gpu-with-link-errors", &["gpu-link-errors"]),
     broken("agent-timeout-binds", &["image-pull-time"]),
     remark("cdi-file-refused", &["cdi-specification-refused"]),
     broken("cdi-stale", &["cdi-specification-stale"]),

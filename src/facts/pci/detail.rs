@@ -1,4 +1,4 @@
-//! Link, power, reset, SR-IOV and address windows of a function.
+//! Link, power, reset, SR-IOV, address windows and counted errors of a function.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -34,6 +34,10 @@ pub struct Detail {
     pub sriov_total_vfs: Reading<i64>,
     /// Windows 0 to 5 that are in use.
     pub bars: Reading<Vec<Bar>>,
+    /// Errors since boot that the kernel counted, by what they cost: a retry, the transaction, the link.
+    pub correctable_errors: Reading<i64>,
+    pub nonfatal_errors: Reading<i64>,
+    pub fatal_errors: Reading<i64>,
 }
 
 impl Detail {
@@ -47,21 +51,28 @@ impl Detail {
         };
         let text = |attribute: &str| read(Needs::PCI_DETAIL, attribute);
         let number = |attribute: &str| text(attribute).and_then(|text| sysfs::decimal(&text));
+        let health = |attribute: &str| read(Needs::PCI_HEALTH, attribute);
+        let count = |attribute: &str| health(attribute).and_then(|text| sysfs::decimal(&text));
+        let errors = |attribute: &str| health(attribute).and_then(|text| total(&text));
         Self {
             revision: text("revision").and_then(|text| sysfs::hexadecimal(&text)),
             numa_node: number("numa_node"),
             link_speed: text("current_link_speed"),
             max_link_speed: text("max_link_speed"),
-            link_width: number("current_link_width"),
-            max_link_width: number("max_link_width"),
+            link_width: count("current_link_width"),
+            max_link_width: count("max_link_width"),
             power_state: read(Needs::PCI_POWER, "power_state"),
             reset_methods: read(Needs::PCI_POWER, "reset_method")
                 .map(|text| text.split_whitespace().map(str::to_owned).collect()),
             d3cold_allowed: text("d3cold_allowed").and_then(|text| sysfs::flag(&text)),
             enabled: number("enable"),
-            sriov_vfs: number("sriov_numvfs"),
+            sriov_vfs: count("sriov_numvfs"),
             sriov_total_vfs: number("sriov_totalvfs"),
-            bars: text("resource").and_then(|text| bars(&text)),
+            bars: health("resource").and_then(|text| bars(&text)),
+            // Correctable errors repair themselves, so nobody judges them.
+            correctable_errors: text("aer_dev_correctable").and_then(|text| total(&text)),
+            nonfatal_errors: errors("aer_dev_nonfatal"),
+            fatal_errors: errors("aer_dev_fatal"),
         }
     }
 }
@@ -129,6 +140,15 @@ impl fmt::Display for Bar {
             out.write_str(", not assigned")?;
         }
         Ok(())
+    }
+}
+
+/// The last line of a file of counted errors, such as `TOTAL_ERR_FATAL 0`.
+fn total(text: &str) -> Reading<i64> {
+    let count = |line| str::strip_prefix(line, "TOTAL_ERR_")?.split_once(' ');
+    match text.lines().rev().find_map(count) {
+        Some((_, count)) => sysfs::decimal(count),
+        None => Reading::Unreadable(Cause::malformed(None, "it has no total")),
     }
 }
 
@@ -204,6 +224,15 @@ mod tests {
         assert_eq!(bars(&text).cause().unwrap().line(), Some(2));
         for text in ["", "0x0 0x0", "0x0 0x0 0x0 0x0", "0 0 0", "0x+1 0x2 0x3", "\u{fffd}"] {
             assert_eq!(bars(text).cause().unwrap().line(), Some(1), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn errors_are_the_total_of_their_kinds() {
+        let text = "Undefined 0\nDLP 1\nSDES 0\nTLP 2\nTOTAL_ERR_FATAL 3";
+        assert_eq!(total(text), Reading::Known(3));
+        for text in ["", "DLP 1", "TOTAL_ERR_FATAL", "TOTAL_ERR_FATAL x", "TOTAL_ERR_FATAL 1 2"] {
+            assert!(total(text).cause().is_some(), "{text:?}");
         }
     }
 

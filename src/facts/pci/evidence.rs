@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::facts::catalogue::{Evidence, Selection, Subject};
 use crate::facts::{Cause, Facts, Reading, Source, Value};
 
-use super::{DEVICES, Detail, Function, Group, Pci, Placement, group, models, names};
+use super::{Bar, DEVICES, Detail, Function, Group, Pci, Placement, group, models, names};
 
 /// How many names a note gives; the rest is counted.
 const NAMED: usize = 5;
@@ -181,17 +181,18 @@ pub(super) fn name(facts: &Facts, index: usize) -> Evidence {
 pub(super) fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
     let mut note = None;
     let evidence = of_detail(facts, index, "resource", |detail| {
-        detail.bars.as_ref().map(|bars| {
+        detail.bars.as_ref().and_then(|bars| {
             let unassigned: BTreeSet<u8> =
                 bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index).collect();
             if bars.is_empty() {
-                note = Some("it has no address window at all".to_owned());
-            } else if !unassigned.is_empty() {
+                return no_answer("the kernel lists no address window of it at all");
+            }
+            if !unassigned.is_empty() {
                 let windows: Vec<String> =
                     unassigned.iter().map(|index| format!("BAR {index}")).collect();
                 note = Some(format!("no address for {}", windows.join(", ")));
             }
-            Value::Bool(!bars.is_empty() && unassigned.is_empty())
+            Reading::Known(Value::Bool(unassigned.is_empty()))
         })
     });
     Evidence { note, ..evidence }
@@ -254,4 +255,55 @@ pub(super) fn full_width(facts: &Facts, index: usize) -> Evidence {
         })
     });
     Evidence { note, ..evidence }
+}
+
+/// The largest memory window that has an address. Where the kernel found no place for a window, older
+/// ones forget that it was there, so what is left must be looked at.
+fn largest_window(detail: &Detail) -> Reading<Bar> {
+    detail.bars.as_ref().and_then(|bars| {
+        let assigned = bars.iter().filter(|bar| bar.is_memory() && bar.is_assigned());
+        match assigned.max_by_key(|bar| bar.size()) {
+            Some(bar) => Reading::Known(*bar),
+            None if bars.is_empty() => no_answer("the kernel lists no address window of it at all"),
+            None => Reading::Absent,
+        }
+    })
+}
+
+pub(super) fn memory_window(facts: &Facts, index: usize) -> Evidence {
+    let mut note = None;
+    let evidence = of_detail(facts, index, "resource", |detail| {
+        largest_window(detail).map(|bar| {
+            note = Some(bar.to_string());
+            Value::Integer(i64::try_from(bar.size() >> 20).unwrap_or(i64::MAX))
+        })
+    });
+    let absent = evidence.reading.is_absent();
+    let note = if absent { Some("no memory window has an address".to_owned()) } else { note };
+    Evidence { note, ..evidence }
+}
+
+pub(super) fn memory_window_above_4g(facts: &Facts, index: usize) -> Evidence {
+    let mut note = None;
+    let evidence = of_detail(facts, index, "resource", |detail| {
+        largest_window(detail).map(|bar| {
+            note = Some(bar.to_string());
+            Value::Bool(bar.start >= 1 << 32)
+        })
+    });
+    Evidence { note, ..evidence }
+}
+
+pub(super) fn answers(facts: &Facts, index: usize) -> Evidence {
+    let evidence = of_function(facts, index, "/config", |pci, _| {
+        pci.answers(index).map_or(Reading::Unreadable(Cause::NotGathered), |answers| {
+            answers.as_ref().map(|answers| Value::Bool(*answers))
+        })
+    });
+    match evidence.reading {
+        Reading::Known(Value::Bool(false)) => {
+            evidence.with_note("its configuration space reads as all ones")
+        }
+        _ => evidence,
+    }
 }

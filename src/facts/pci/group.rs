@@ -109,6 +109,17 @@ impl Group {
             members.iter().filter(|member| !belongs(member)).map(Member::describe).collect()
         })
     }
+
+    /// Members that are no bridges that only forward, with their drivers.
+    pub fn endpoints(&self, pci: &Pci) -> Reading<Vec<String>> {
+        let forwards = |member: &&Member| {
+            let function = member.address.and_then(|address| pci.at(address));
+            function.is_some_and(Function::is_forwarding_bridge)
+        };
+        self.members.as_ref().map(|members| {
+            members.iter().filter(|member| !forwards(member)).map(Member::describe).collect()
+        })
+    }
 }
 
 /// The driver of a member that is no PCI function. Without the device itself (a link that leads

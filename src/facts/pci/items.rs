@@ -4,9 +4,11 @@ use crate::facts::catalogue::{Collection, Evidence, ItemFact};
 use crate::facts::{Facts, Kind, Needs, Reading, Source, Value, drivers};
 
 use super::evidence::{
-    bars_assigned, full_width, listed, name, named, no_answer, number, of_detail, of_function,
-    of_group, of_placement, row, select, select_every, text, vfio_cdev, vfio_group_node,
+    answers, bars_assigned, full_width, listed, memory_window, memory_window_above_4g, name, named,
+    no_answer, number, of_detail, of_function, of_group, of_placement, row, select, select_every,
+    text, vfio_cdev, vfio_group_node,
 };
+use super::port_items::PORT_FACTS;
 use super::{Pci, framebuffer, is_vfio, names};
 
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
@@ -43,20 +45,30 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
         facts: ITEM_FACTS,
     },
     Collection {
+        name: "pci.ports",
+        item: "port",
+        doc: "Bridges above GPUs and NVSwitches: root ports, and the ports of switches.",
+        needs: CONFIG,
+        select: |facts| select(facts, Pci::ports),
+        facts: PORT_FACTS,
+    },
+    Collection {
         name: "pci.functions",
         item: "PCI function",
         doc: "Every PCI function; rules over it make a check read much more.",
-        needs: DETAIL.and(Needs::PCI_POWER).and(Needs::PCI_EVERY_DETAIL),
+        needs: DETAIL.and(Needs::PCI_POWER).and(HEALTH).and(Needs::PCI_EVERY_DETAIL),
         select: select_every,
         facts: ITEM_FACTS,
     },
 ];
 
 const DETAIL: Needs = Needs::PCI.and(Needs::PCI_DETAIL);
+const HEALTH: Needs = Needs::PCI.and(Needs::PCI_HEALTH);
+const CONFIG: Needs = Needs::PCI.and(Needs::PCI_CONFIG);
 const POWER: Needs = Needs::PCI.and(Needs::PCI_POWER);
 const NODES: Needs = Needs::PCI.and(Needs::VFIO);
 
-const fn item(
+pub(super) const fn item(
     name: &'static str,
     kind: Kind,
     needs: Needs,
@@ -171,7 +183,7 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "bars",
         Kind::Set,
-        DETAIL,
+        HEALTH,
         "Its address windows, as `BAR 0: 0x1000000 bytes at 0x20204200000, 64-bit, prefetchable`.",
         |facts, index| {
             of_detail(facts, index, "resource", |it| {
@@ -278,24 +290,31 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "iommu-group-viable",
         Kind::Bool,
-        Needs::PCI,
+        CONFIG,
         "Whether VFIO may own its group: every member is unbound, with VFIO, or bound to a driver that does no DMA.",
         |facts, index| {
-            of_group(facts, index, "/devices", |_, function, group| {
+            of_group(facts, index, "/devices", |pci, function, group| {
                 let (viable, offenders) = group.viable(function.address);
                 let note = row(offenders.iter().map(String::as_str));
-                (viable.map(Value::Bool), Some(note).filter(|note| !note.is_empty()))
+                let note = (!note.is_empty()).then(|| match pci.why_not_isolated(index) {
+                    Some(why) => format!("{note}; {why}"),
+                    None => note,
+                });
+                (viable.map(Value::Bool), note)
             })
         },
     ),
     item(
         "iommu-group-foreign",
         Kind::Set,
-        Needs::PCI,
+        CONFIG,
         "Members of its group that are neither functions of the same device nor bridges, with drivers.",
         |facts, index| {
             of_group(facts, index, "/devices", |pci, function, group| {
-                (group.foreign(pci, function.address).map(Value::Set), None)
+                let foreign = group.foreign(pci, function.address);
+                let shared = foreign.known().is_some_and(|members| !members.is_empty());
+                let why = shared.then(|| pci.why_not_isolated(index)).flatten();
+                (foreign.map(Value::Set), why)
             })
         },
     ),
@@ -333,16 +352,16 @@ const ITEM_FACTS: &[ItemFact] = &[
             }
         },
     ),
-    item("link-width", Kind::Integer, DETAIL, "Lanes in use now.", |facts, index| {
+    item("link-width", Kind::Integer, HEALTH, "Lanes in use now.", |facts, index| {
         of_detail(facts, index, "current_link_width", |it| number(&it.link_width))
     }),
-    item("max-link-width", Kind::Integer, DETAIL, "Lanes that it has.", |facts, index| {
+    item("max-link-width", Kind::Integer, HEALTH, "Lanes that it has.", |facts, index| {
         of_detail(facts, index, "max_link_width", |it| number(&it.max_link_width))
     }),
     item(
         "link-at-full-width",
         Kind::Bool,
-        DETAIL,
+        HEALTH,
         "Whether all lanes that it has are in use; false when it sits in a slot with fewer.",
         full_width,
     ),
@@ -412,16 +431,62 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "sriov-vfs",
         Kind::Integer,
-        DETAIL,
+        HEALTH,
         "Virtual functions that exist; absent when it can have none.",
         |facts, index| of_detail(facts, index, "sriov_numvfs", |it| number(&it.sriov_vfs)),
     ),
     item(
         "bars-assigned",
         Kind::Bool,
-        DETAIL,
+        HEALTH,
         "Whether all its address windows got addresses; false without Above 4G Decoding in the firmware.",
         bars_assigned,
+    ),
+    item(
+        "memory-window",
+        Kind::Integer,
+        HEALTH,
+        "Size of its largest memory window that has an address, in MiB; that of a GPU shows its memory.",
+        memory_window,
+    ),
+    item(
+        "memory-window-above-4g",
+        Kind::Bool,
+        HEALTH,
+        "Whether its largest memory window with an address lies above 4 GiB.",
+        memory_window_above_4g,
+    ),
+    item(
+        "fatal-errors",
+        Kind::Integer,
+        HEALTH,
+        "Errors since boot that broke its link; absent where the firmware keeps them to itself.",
+        |facts, index| of_detail(facts, index, "aer_dev_fatal", |it| number(&it.fatal_errors)),
+    ),
+    item(
+        "nonfatal-errors",
+        Kind::Integer,
+        HEALTH,
+        "Errors since boot that lost a transaction, likewise.",
+        |facts, index| {
+            of_detail(facts, index, "aer_dev_nonfatal", |it| number(&it.nonfatal_errors))
+        },
+    ),
+    item(
+        "correctable-errors",
+        Kind::Integer,
+        DETAIL,
+        "Errors since boot that the hardware repaired, likewise.",
+        |facts, index| {
+            of_detail(facts, index, "aer_dev_correctable", |it| number(&it.correctable_errors))
+        },
+    ),
+    item(
+        "answers",
+        Kind::Bool,
+        CONFIG.and(Needs::PCI_POWER),
+        "Whether it can be reached at all; absent while it has no power, because to ask would wake it.",
+        answers,
     ),
     item(
         "vfio-device",

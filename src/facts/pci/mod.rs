@@ -1,8 +1,8 @@
 //! PCI functions: every one's identity and driver, and all that matters about NVIDIA's.
 //!
 //! One `uevent` is read for each function; links, groups and details only for NVIDIA functions, because
-//! a host can have ten thousand others. Configuration space is never read here: on a real machine each
-//! read of it goes to the device, and may wake it.
+//! a host can have ten thousand others. Configuration space is read only of GPUs, NVSwitches and what is
+//! above them, and only where somebody wants it: each read of it goes to the device.
 
 mod address;
 mod detail;
@@ -16,6 +16,8 @@ mod items;
 pub mod models;
 pub mod names;
 mod placement;
+mod port_items;
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +32,7 @@ pub use function::Function;
 pub use group::{Group, Member};
 pub(super) use items::COLLECTIONS;
 pub use placement::Placement;
+pub use ports::{Isolation, Port};
 
 /// Where the kernel lists all functions.
 const DEVICES: &str = "/sys/bus/pci/devices";
@@ -50,6 +53,8 @@ pub struct Pci {
     groups: BTreeMap<u32, Group>,
     /// Who keeps the firmware's picture in which function.
     framebuffers: Reading<BTreeMap<Address, String>>,
+    ports: BTreeMap<usize, Port>,
+    answers: BTreeMap<usize, Reading<bool>>,
     roles: Roles,
 }
 
@@ -70,6 +75,8 @@ struct Roles {
     companions: Vec<usize>,
     /// GPUs and NVSwitches.
     passthrough: Vec<usize>,
+    /// Bridges above those, where their configuration space was read.
+    ports: Vec<usize>,
 }
 
 /// Reads what `needs` asks for. VFIO facts name each device's node, so they add a look at it.
@@ -82,6 +89,8 @@ pub(super) fn gather(root: &Root, needs: Needs) -> Pci {
         details: BTreeMap::new(),
         groups: BTreeMap::new(),
         framebuffers: Reading::Unreadable(Cause::NotGathered),
+        ports: BTreeMap::new(),
+        answers: BTreeMap::new(),
         roles: Roles::default(),
     };
     pci.functions = list(root).map(|entries| pci.identify(root, entries));
@@ -90,6 +99,9 @@ pub(super) fn gather(root: &Root, needs: Needs) -> Pci {
     // Only a function that can show a picture is asked for one; data centre GPUs cannot.
     if needs.has(Needs::FRAMEBUFFER) && pci.functions_of_gpus().any(Function::shows_pictures) {
         pci.framebuffers = framebuffer::read(root);
+    }
+    if needs.has(Needs::PCI_CONFIG) {
+        pci.inspect_ports(root, needs);
     }
     pci
 }
@@ -146,7 +158,7 @@ impl Pci {
     fn inspect(&mut self, root: &Root, needs: Needs) {
         let everything = needs.has(Needs::PCI_EVERY_DETAIL);
         let described = everything || needs.has(Needs::PCI_DETAIL);
-        let detailed = described || needs.has(Needs::PCI_POWER);
+        let detailed = described || needs.has(Needs::PCI_POWER) || needs.has(Needs::PCI_HEALTH);
         let of_interest: Vec<(usize, Function)> = self
             .all()
             .iter()
@@ -239,7 +251,8 @@ impl Pci {
         self.all().get(self.index_of(address)?)
     }
 
-    fn index_of(&self, address: Address) -> Option<usize> {
+    /// The index of the function at an address.
+    pub fn index_of(&self, address: Address) -> Option<usize> {
         self.all().binary_search_by_key(&address, |function| function.address).ok()
     }
 

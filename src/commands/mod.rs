@@ -8,6 +8,7 @@ mod check;
 mod config;
 pub(crate) mod configuration;
 mod daemon;
+mod disproved;
 mod facts;
 mod fix;
 mod header;

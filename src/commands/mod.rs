@@ -9,6 +9,7 @@ mod config;
 pub(crate) mod configuration;
 mod daemon;
 mod diff;
+mod disproved;
 mod explain;
 mod facts;
 mod fix;

@@ -3,6 +3,7 @@
 use super::CommandError;
 use super::busy::nobody_is_in_the_way;
 use super::configuration::Policy;
+use super::disproved;
 use super::judgement::{Judgement, judgement};
 use super::site::{Hold, Site};
 use super::verification::verdict;
@@ -82,8 +83,9 @@ impl Repair<'_> {
 
     pub(super) fn propose(&self, judged: &Judgement) -> Proposed {
         let sources = sources::read(&self.site.opened.root, &judged.facts);
-        let proposal = propose(&judged.report, &judged.facts, &sources, self.allowed);
+        let mut proposal = propose(&judged.report, &judged.facts, &sources, self.allowed);
         if !self.site.is_offline() {
+            disproved::refuse(&mut proposal.fates, &self.site.history());
             return Proposed { proposal, left_to_run: Vec::new(), sources };
         }
         let (plan, left_to_run) = proposal.plan.files_only();
@@ -153,8 +155,10 @@ impl Repair<'_> {
         let fate = |result: &RuleResult| {
             proposal.fates.iter().find(|(rule, _)| rule.id == result.rule.id).map(|it| &it.1)
         };
-        let waits = |result: &RuleResult| {
-            fate(result) == Some(&Fate::InPlace) || result.waits_for_a_reboot()
+        let waits = |result: &RuleResult| match fate(result) {
+            Some(Fate::InPlace) => true,
+            Some(Fate::Refused(_)) => false,
+            _ => result.waits_for_a_reboot(),
         };
         let mut failed = required.peekable();
         if failed.peek().is_none() {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::{CommandError, host};
-use crate::apply::{Boot, Interrupt, Lock, Occasion, Recovery, Tree, TreeError, recover};
+use crate::apply::{
+    Boot, Entry, Interrupt, Lock, Occasion, Recovery, Tree, TreeError, history, recover,
+};
 use crate::facts::{Assumptions, Needs, gather};
 use crate::format::cmdline::Cmdline;
 use crate::host::{Reading, now, uptime};
@@ -60,6 +62,11 @@ impl<'a> Site<'a> {
     /// Whether this is not the running machine: files only.
     pub(super) fn is_offline(&self) -> bool {
         self.occasion.boot.is_none()
+    }
+
+    /// All transactions. A dry run of somebody who may not read them knows of none.
+    pub(super) fn history(&self) -> Vec<Entry> {
+        tree(self.root).ok().and_then(|tree| history(&tree).ok()).unwrap_or_default()
     }
 
     /// Ends what an earlier run left behind.

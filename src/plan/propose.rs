@@ -71,6 +71,10 @@ pub fn propose(
     for result in report.results.iter().filter(|result| result.status == Status::Fail) {
         let rule = &result.rule;
         let fate = match result.fix() {
+            // Its fix is made already, and waits for a boot.
+            None if result.waits_for_a_reboot() && rule.resolved_by.is_none() => {
+                Some(Fate::InPlace)
+            }
             None => Some(Fate::Manual),
             Some(fix) => allowed.forbids(rule, fix).or_else(|| {
                 wishes.add(rule, fix, facts).err().map(|why| Fate::Refused(why.into()))

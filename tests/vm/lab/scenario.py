@@ -95,8 +95,7 @@ def _memory(scenario, package, work):
         "/bin/ccgpu-node": ((package / "ccgpu-node").read_bytes(), 0o755),
     }
     initramfs.with_files(files, archive)
-    # A panic ends the run with its reason on the console.
-    arguments = f"console=ttyS0 panic=-1 {scenario.get('arguments', '')}"
+    arguments = f"{disk.ALWAYS} {scenario.get('arguments', '')}"
     return ["-kernel", str(initramfs.kernel()), "-initrd", str(archive), "-append", arguments]
 
 

@@ -58,7 +58,7 @@ mod tests {
         render(|_| true, Look::default(), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         for fact in catalogue::facts() {
-            let line = text.lines().find(|line| line.trim_start().starts_with(fact.name));
+            let line = text.lines().find(|it| it.split_whitespace().next() == Some(fact.name));
             let line = line.unwrap_or_else(|| panic!("{}", fact.name));
             assert!(line.contains(fact.doc), "{line}");
         }

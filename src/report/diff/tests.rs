@@ -42,11 +42,33 @@ fn what_got_worse_comes_first_with_what_waits_for_it() {
             "gpus",
             "for-each = \"gpus.three\"\nexpect = [{ fact = \"driver\", equals = \"vfio-pci\" }]",
         );
-    insta::assert_snapshot!(shown(&before, &after));
+    insta::assert_snapshot!(shown(&before, &after), @r"
+    --- then.json: gpu-node-07, a report, judged at stage host for tee snp: NOT
+        READY
+    +++ now\x1b.json: gpu-node-07, a report, judged at stage host for tee snp: NOT
+        READY
+
+    Verdicts
+      worse root: pass -> fail: root is wrong
+        now waiting for it: leaf, twig
+      worse gpus: pass -> fail: gpus is wrong
+      better other: fail -> pass
+
+    5 verdicts changed, 0 members only on one side, 0 facts different.
+      Not compared, as only then.json was judged by them: gone.
+      Not compared, as a report holds only what its rules looked at: 1 fact.
+      Not compared, as a report does not tell them: which members there are.
+    ");
 }
 
 #[test]
 fn reports_that_say_the_same_show_no_difference() {
     let same = of("bool.true", "a", "");
-    insta::assert_snapshot!(shown(&same, &same));
+    insta::assert_snapshot!(shown(&same, &same), @r"
+    --- then.json: gpu-node-07, a report, judged at stage host for tee snp: READY
+    +++ now\x1b.json: gpu-node-07, a report, judged at stage host for tee snp: READY
+
+    No difference in what both have.
+      Not compared, as a report does not tell them: which members there are.
+    ");
 }

@@ -77,17 +77,75 @@ fn sample() -> String {
 
 #[test]
 fn a_failure_is_told_with_its_evidence_its_fix_and_what_waits_for_it() {
-    insta::assert_snapshot!(explained(&sample(), "modules", |_| {}));
+    insta::assert_snapshot!(explained(&sample(), "modules", |_| {}), @r"
+    FAIL  modules: modules is wrong
+        class     required, stage host, tee any, group site
+        host      gpu-node-07
+        here      it fails; judged at stage host (Kata Containers is not installed),
+                  for tee snp (the CPU has SEV-SNP)
+        applies   cpu.vendor is amd; holds: amd
+                    read from /sys/known
+        found     set.modules has nvidia; wanted one without nvidia
+                    its members: ext4, nvidia, nvidia_drm
+                    read from /sys/known
+                  text.hostile is a\x1b[31m\nb\u{202e}c; wanted x
+                    read from /sys/known
+        why       because
+        leads to  the pod stays Pending
+        fix       keep from loading: nvidia
+                  $ ccgpu-node fix --unsafe --only modules
+        do        Look.
+                  $ lsmod
+        needs     before: passes
+        blocks    behind: not judged until this passes
+                    it would show as: it fails later
+        source    https://a.test
+        since     version 0.1.0
+        changed   in 0.2.0: asks for ext4, too
+        defined   test.toml:8
+    ");
 }
 
 #[test]
 fn a_rule_over_members_tells_who_is_judged_and_who_may_be_missing() {
-    insta::assert_snapshot!(explained(&sample(), "gpus", |_| {}));
+    insta::assert_snapshot!(explained(&sample(), "gpus", |_| {}), @r"
+    UNKNOWN  gpus: gpus is wrong
+        class     required, stage host, tee snp, group site
+        host      gpu-node-07
+        here      it cannot be judged, because something that decides cannot be
+                  told; judged at stage host (Kata Containers is not installed), for
+                  tee snp (the CPU has SEV-SNP)
+        about     2 GPUs of gpus.partly-hidden, 2 of them judged
+                  which GPUs there are cannot be told: permission denied
+                    read from /sys/bus/pci/devices
+        selects   0000:18:00.0: group is 0; holds: at least 0
+                    read from /sys/known
+                  0000:2a:00.0: group is 1; holds: at least 0
+                    read from /sys/known
+        found     2 GPUs: driver is vfio-pci; as wanted: vfio-pci
+                    0000:18:00.0, 0000:2a:00.0
+                    read from /sys/bus/pci/devices/0/driver and 1 more
+        why       because
+        fix       `fix` does nothing about it
+        defined   test.toml:30
+    ");
 }
 
 #[test]
 fn what_is_not_about_the_host_is_told_with_the_reason_and_the_evidence() {
-    insta::assert_snapshot!(explained(&sample(), "intel", |_| {}));
+    insta::assert_snapshot!(explained(&sample(), "intel", |_| {}), @r"
+    N/A   intel: intel is wrong
+        class     required, stage host, tee tdx, group site
+        host      gpu-node-07
+        here      it is not about this host: it is only for tdx, and the host is
+                  judged for snp; judged at stage host (Kata Containers is not
+                  installed), for tee snp (the CPU has SEV-SNP)
+        found     bool.unreadable cannot be told: permission denied; asked was true
+                    read from /etc/secret:3
+        why       because
+        fix       `fix` does nothing about it
+        defined   test.toml:39
+    ");
 }
 
 #[test]
@@ -100,7 +158,7 @@ fn a_rule_that_waits_or_is_of_a_later_stage_or_is_left_out_says_so() {
         it.left_out_by = Some("only in /etc/x:3".to_owned());
     });
     assert!(later.starts_with("LATER  gpus: "), "{later}");
-    assert!(later.contains("at that\n              stage it could not be judged"), "{later}");
+    assert!(later.contains("at that stage it could\n              not be judged"), "{later}");
     assert!(later.contains("`check` leaves it out here, by only in /etc/x:3"), "{later}");
     let disabled = explained(&sample(), "before", |it| it.result = None);
     assert!(disabled.contains("it is disabled on this site"), "{disabled}");

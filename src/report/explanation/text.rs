@@ -8,7 +8,7 @@ use crate::report::human::evidence::{fold, list, plural, what_is};
 use crate::report::next_step::fix_command;
 use crate::report::page::{Ink, Look, Margin, Page};
 use crate::report::rules::tees;
-use crate::report::{Finding, Found, Header, HostOrigin, RuleResult, Status};
+use crate::report::{About, Finding, Found, Header, HostOrigin, RuleResult, Status};
 use crate::rules::{Advice, Fix, Resolution, Role, Safety, Spoken};
 
 const BODY: Margin = Margin { indent: 4, label: 10 };
@@ -173,7 +173,12 @@ fn said(
             many => format!("{} {}: ", many.len(), plural(item)),
         };
         let (ink, answer) = answer(finding, judged);
-        let lead = format!("{subject}{} {verb} ", finding.about.name());
+        let lead = match &finding.about {
+            About::Members(collection) => {
+                format!("which {} there are {verb} ", plural(collection.item))
+            }
+            about => format!("{subject}{} {verb} ", about.name()),
+        };
         let assumed = if finding.assumed { " (assumed, not read)" } else { "" };
         let tail = match finding.about.test() {
             Some(test) => format!("{assumed}; {answer} {}", test.operator),

@@ -29,7 +29,42 @@ fn the_page_begins_with_the_verdict_and_the_first_cause() {
     let page = page(&text, |_| {});
     let (head, rest) = page.split_once("<section id=\"findings\">").unwrap();
     let body = head.split_once("<body>").unwrap().1;
-    insta::assert_snapshot!(body);
+    insta::assert_snapshot!(body, @r##"
+
+    <header>
+    <h1><bdi>gpu-node-07</bdi></h1>
+    <p class="verdict bad"><strong>NOT READY</strong> <span>at stage host; of the required rules: 1 failed, 1 could not be judged, 1 waiting for others, 1 passed</span></p>
+    <dl class="identity">
+    <div><dt>System</dt><dd>Ubuntu 24.04.3 LTS</dd></div>
+    <div><dt>Kernel</dt><dd>6.8.0-60-generic</dd></div>
+    <div><dt>CPU</dt><dd>AMD EPYC 9654 96-Core Processor</dd></div>
+    <div><dt>Machine</dt><dd>bare metal</dd></div>
+    <div><dt>GPUs</dt><dd>8 x NVIDIA H100 SXM5 80GB</dd></div>
+    <div><dt>Stage</dt><dd>host (Kata Containers is not installed)</dd></div>
+    <div><dt>TEE</dt><dd>snp (the CPU has SEV-SNP)</dd></div>
+    </dl>
+    <nav aria-label="Parts of the report"><ul><li><a href="#now">What to do now</a></li><li><a href="#stages">Stages</a></li><li><a href="#findings">Findings</a></li><li><a href="#topology">Topology</a></li><li><a href="#facts">Facts</a></li><li><a href="#about">About this report</a></li></ul></nav>
+    </header>
+    <main>
+    <section id="now">
+    <h2>What to do now</h2>
+    <p>Mend the first cause: <a href="#rule-root"><code>root</code></a>, root is wrong.</p>
+    <p>Do it.</p>
+    <pre><code>a &lt;b&gt;</code></pre>
+    </section>
+    <section id="stages">
+    <h2>Stages</h2>
+    <table class="stages">
+    <thead><tr><th scope="col">Stage</th><th scope="col">Result</th><th scope="col">Rules</th></tr></thead>
+    <tbody>
+    <tr><th scope="row">host</th><td><span class="badge bad">FAIL</span></td><td>1 passed, 1 failed, 1 unknown, 1 waiting</td></tr>
+    <tr><th scope="row">kata</th><td><span class="badge faint">LATER</span></td><td>not judged: the host is not at this stage</td></tr>
+    <tr><th scope="row">operator</th><td><span class="badge faint">LATER</span></td><td>not judged: the host is not at this stage</td></tr>
+    <tr><th scope="row">workload</th><td><span class="badge faint">LATER</span></td><td>not judged: the host is not at this stage</td></tr>
+    </tbody>
+    </table>
+    </section>
+    "##);
     assert!(rest.contains("<summary>1 rule waits for this</summary>"), "{rest}");
     assert!(rest.contains("a failure would show as: it &amp; breaks"), "{rest}");
     assert!(rest.contains("<svg id=\"drawn\"></svg>"), "{rest}");

@@ -10,7 +10,7 @@ use std::fmt;
 pub const HEADER: usize = 64;
 /// Bytes of a PCI Express function's configuration space.
 pub const WHOLE: usize = 4096;
-/// Bytes that the kernel shows to a user without privileges, at most: those of a CardBus bridge.
+/// Bytes that the kernel shows to a user without privileges, at most: those of a `CardBus` bridge.
 const SHOWN_TO_ALL: usize = 128;
 /// Where extended capabilities begin, and the configuration space of a conventional function ends.
 const EXTENDED: usize = 0x100;
@@ -56,6 +56,23 @@ impl<'b> ConfigSpace<'b> {
     /// Whether the device has more functions than this one, or could have.
     pub fn is_multifunction(self) -> bool {
         self.byte(0x0e).is_some_and(|kind| kind & MULTIFUNCTION != 0)
+    }
+
+    /// Which of its six address windows a device has for certain: a window that is larger than 32 bits can
+    /// address, or is prefetchable, or is one of ports, says so even where it has no address.
+    pub fn windows(self) -> Vec<u8> {
+        let mut windows = Vec::new();
+        let mut index = 0;
+        // Bridges have other things there.
+        while index < 6 && self.byte(0x0e).is_some_and(|kind| kind & !MULTIFUNCTION == 0) {
+            let kind = self.byte(0x10 + 4 * usize::from(index)).unwrap_or(0) & 0xf;
+            if kind != 0 {
+                windows.push(index);
+            }
+            // One of 64 bits takes the next place too; of a window of ports these bits mean nothing.
+            index += if kind & 0b111 == 0b100 { 2 } else { 1 };
+        }
+        windows
     }
 
     /// What the function is on PCI Express; `None` where it is a conventional one.

@@ -102,6 +102,19 @@ fn a_conventional_function_is_no_port() {
 }
 
 #[test]
+fn windows_show_their_kind_without_an_address() {
+    let mut bytes = space(&[], &[]);
+    bytes[0x0e] = 0x80;
+    // 64-bit and prefetchable, then 64-bit with an address, then ports.
+    bytes[0x10] = 0x0c;
+    bytes[0x18..0x20].copy_from_slice(&[0x04, 0, 0, 0x10, 0x0f, 0, 0, 0]);
+    bytes[0x20] = 0x01;
+    assert_eq!(ConfigSpace::new(&bytes).unwrap().windows(), [0, 2, 4]);
+    bytes[0x0e] = 1;
+    assert!(ConfigSpace::new(&bytes).unwrap().windows().is_empty(), "a bridge");
+}
+
+#[test]
 fn hostile_lists_end_with_a_reason() {
     let broken = |what: &str, answer: Result<bool, SpaceError>| match answer {
         Err(SpaceError::Broken { what: told, .. }) => assert_eq!(told, what),
@@ -175,5 +188,14 @@ proptest! {
         bytes[at + 4..at + 6].copy_from_slice(&capability.to_le_bytes());
         bytes[at + 6..at + 8].copy_from_slice(&control.to_le_bytes());
         prop_assert_eq!(acs(&bytes), Ok(Some(Acs { capability, control })));
+    }
+
+    /// Bytes that are missing at the end are never taken for an answer.
+    #[test]
+    fn a_part_says_the_same_or_nothing(capability: u16, control: u16, length in HEADER..WHOLE) {
+        prop_assume!(length != EXTENDED);
+        let bytes = root_port_with_acs(capability, control);
+        let whole = acs(&bytes).unwrap();
+        prop_assert!(acs(&bytes[..length]).map_or(true, |part| part == whole));
     }
 }

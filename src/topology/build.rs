@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Complex, Group, Kind, Link, Node, Topology};
-use crate::facts::pci::{Address, Function, Isolation, Pci, names};
+use crate::facts::pci::{Address, Function, Isolation, Pci, Port, names};
 use crate::facts::{Cause, Facts, Reading};
 use crate::format::config_space::PortType;
 
@@ -101,12 +101,12 @@ fn node(pci: &Pci, address: Address) -> Node {
         },
         isolation: match kind {
             Kind::Bridge => {
-                Some(port.map_or(Isolation::Unknown(Cause::NotGathered), |port| port.isolation()))
+                Some(port.map_or(Isolation::Unknown(Cause::NotGathered), Port::isolation))
             }
             _ => None,
         },
         acs: port.and_then(|port| port.acs.known().copied()),
-        answers: index.and_then(|index| pci.answers(index)?.known().copied()),
+        answers: index.and_then(|index| pci.answers(index)?.into_known()),
         children: Vec::new(),
     }
 }
@@ -146,22 +146,20 @@ fn groups(pci: &Pci, devices: &BTreeSet<usize>) -> Vec<Group> {
         let foreign = facts.foreign(pci, function.address);
         let is_shared = foreign.known().is_some_and(|foreign| !foreign.is_empty());
         let place = groups.partition_point(|group| group.number < facts.number);
-        match groups.get_mut(place).filter(|group| group.number == facts.number) {
-            Some(group) => {
-                group.devices.push(function.address);
-                group.is_shared |= is_shared;
-            }
-            None => {
-                let group = Group {
-                    number: facts.number,
-                    kind: facts.kind.clone(),
-                    devices: vec![function.address],
-                    members: facts.endpoints(pci),
-                    others: Vec::new(),
-                    is_shared,
-                };
-                groups.insert(place, group);
-            }
+        let known = groups.get_mut(place).filter(|group| group.number == facts.number);
+        if let Some(group) = known {
+            group.devices.push(function.address);
+            group.is_shared |= is_shared;
+        } else {
+            let group = Group {
+                number: facts.number,
+                kind: facts.kind.clone(),
+                devices: vec![function.address],
+                members: facts.endpoints(pci),
+                others: Vec::new(),
+                is_shared,
+            };
+            groups.insert(place, group);
         }
     }
     for group in &mut groups {

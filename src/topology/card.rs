@@ -112,16 +112,13 @@ fn flow(words: Vec<Word>) -> Vec<Vec<Word>> {
     for (tone, word) in words {
         let word = visible(&word).into_owned();
         let after = column + BETWEEN.width() + word.width();
-        match lines.last_mut().filter(|_| after <= WIDEST) {
-            Some(line) => {
-                column = after;
-                line.push((tone, word));
-            }
-            None => {
-                let pieces = broken(&word);
-                column = pieces.last().map_or(0, |piece| piece.width());
-                lines.extend(pieces.into_iter().map(|piece| vec![(tone, piece)]));
-            }
+        if let Some(line) = lines.last_mut().filter(|_| after <= WIDEST) {
+            column = after;
+            line.push((tone, word));
+        } else {
+            let pieces = broken(&word);
+            column = pieces.last().map_or(0, |piece| piece.width());
+            lines.extend(pieces.into_iter().map(|piece| vec![(tone, piece)]));
         }
     }
     lines

@@ -157,18 +157,18 @@ impl<'t> FunctionV1<'t> {
     fn of(node: &'t Node) -> Self {
         let Node { driver, numa_node, group, isolation, link, .. } = node;
         let mut unknown = BTreeMap::new();
-        let mut note = |field: &'static str, cause: Option<&Cause>| {
+        let mut doubt = |field: &'static str, cause: Option<&Cause>| {
             unknown.extend(cause.map(|cause| (field, cause.to_string())));
         };
-        note("driver", driver.cause());
-        note("numa_node", numa_node.cause());
-        note("iommu_group", group.cause());
-        note("link.width", link.width.cause());
-        note("link.max_width", link.max_width.cause());
-        note("link.speed", link.speed.cause());
-        note("link.max_speed", link.max_speed.cause());
+        doubt("driver", driver.cause());
+        doubt("numa_node", numa_node.cause());
+        doubt("iommu_group", group.cause());
+        doubt("link.width", link.width.cause());
+        doubt("link.max_width", link.max_width.cause());
+        doubt("link.speed", link.speed.cause());
+        doubt("link.max_speed", link.max_speed.cause());
         if let Some(Isolation::Unknown(cause)) = isolation {
-            note("acs", Some(cause));
+            doubt("acs", Some(cause));
         }
         Self {
             address: node.address.to_string(),

@@ -60,10 +60,9 @@ impl Node {
     /// What it is: `GPU H100 SXM5 80GB`, `root port`.
     pub(super) fn what(&self) -> String {
         match (&self.name, self.kind) {
-            // The name of an NVSwitch says that it is one.
-            (Some(name), Kind::NvSwitch) => name.clone(),
             (Some(name), Kind::Gpu) => format!("GPU {name}"),
-            (Some(name), Kind::Companion) => name.clone(),
+            // The name of an NVSwitch says that it is one.
+            (Some(name), Kind::NvSwitch | Kind::Companion) => name.clone(),
             _ => self.role.to_owned(),
         }
     }
@@ -82,7 +81,7 @@ impl Node {
                 Reading::Unreadable(_) => (Tone::Odd, "driver unknown".to_owned()),
             });
         }
-        words.extend(self.link.word());
+        words.extend(self.link.word(self.kind));
         match self.numa_node {
             Reading::Known(-1) if self.kind == Kind::Gpu => {
                 words.push((Tone::Faint, "NUMA node unknown".to_owned()));
@@ -129,8 +128,9 @@ fn isolation(isolation: &Isolation) -> Option<Word> {
 }
 
 impl Link {
-    /// `x8 of x16 at 2.5 of 32.0 GT/s`. A link is slow while its device sleeps, so only lanes are odd.
-    fn word(&self) -> Option<Word> {
+    /// `x8 of x16 at 2.5 of 32.0 GT/s`. A link is slow while its device sleeps, and a port may be wider than
+    /// what is in it, so only lanes that a device lacks are odd.
+    fn word(&self, kind: Kind) -> Option<Word> {
         let lanes = |width: &Reading<i64>| {
             // What the kernel writes where the device does not tell, or the link is down.
             width.known().copied().filter(|lanes| (1..=32).contains(lanes))
@@ -142,7 +142,8 @@ impl Link {
             (None, Some(most)) => format!("- of x{most}"),
             (None, None) => return None,
         };
-        let tone = if now.is_some() && now < most { Tone::Odd } else { Tone::Plain };
+        let lacks_lanes = kind != Kind::Bridge && now.is_some() && now < most;
+        let tone = if lacks_lanes { Tone::Odd } else { Tone::Plain };
         let speed = |speed: &Reading<String>| {
             let speed = speed.known()?;
             let number = speed.strip_suffix(" PCIe").unwrap_or(speed).strip_suffix(" GT/s")?;

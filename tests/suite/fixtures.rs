@@ -37,7 +37,7 @@ const EXPECTED: &[Expected] = &[
     broken("switch-without-acs", &["gpu-group-viable"]),
     broken("gpu-does-not-answer", &["gpu-answers"]),
     broken("gpu-window-unassigned", &["gpu-windows"]),
-    broken("gpu-window-forgotten", &["gpu-memory-window"]),
+    broken("gpu-window-forgotten", &["gpu-windows"]),
     remark("gpu-window-below-4g", &["gpu-window-above-4g"]),
     remark("gpu-with-virtual-functions", &["gpu-virtual-functions"]),
     remark("gpu-in-narrow-slot", &["gpu-link-width"]),

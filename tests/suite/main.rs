@@ -6,6 +6,7 @@
 
 mod program;
 
+mod acs_oracle;
 mod capture;
 mod ci_examples;
 mod cli;
@@ -24,4 +25,5 @@ mod published;
 mod reboot;
 mod sandbox;
 mod shared_hosts;
+mod topology;
 mod wait;

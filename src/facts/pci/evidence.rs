@@ -178,13 +178,17 @@ pub(super) fn name(facts: &Facts, index: usize) -> Evidence {
     }
 }
 
+/// The kernel forgets a window for which it found no address, so what the device's header shows counts too.
 pub(super) fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
     let mut note = None;
+    let of_header = facts.pci.as_ref().map_or(&[][..], |pci| pci.windows(index));
     let evidence = of_detail(facts, index, "resource", |detail| {
         detail.bars.as_ref().and_then(|bars| {
-            let unassigned: BTreeSet<u8> =
-                bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index).collect();
-            if bars.is_empty() {
+            let forgotten = of_header.iter().copied();
+            let forgotten = forgotten.filter(|index| bars.iter().all(|bar| bar.index != *index));
+            let unassigned = bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index);
+            let unassigned: BTreeSet<u8> = unassigned.chain(forgotten).collect();
+            if bars.is_empty() && unassigned.is_empty() {
                 return no_answer("the kernel lists no address window of it at all");
             }
             if !unassigned.is_empty() {
@@ -246,7 +250,11 @@ pub(super) fn full_width(facts: &Facts, index: usize) -> Evidence {
     let evidence = of_detail(facts, index, "current_link_width", |detail| {
         detail.max_link_width.as_ref().and_then(|max| {
             detail.link_width.as_ref().and_then(|now| {
-                if !is_lanes(*max) || !is_lanes(*now) {
+                if !is_lanes(*max) {
+                    note = Some("the device does not tell how many lanes it has".to_owned());
+                    return Reading::Absent;
+                }
+                if !is_lanes(*now) {
                     return no_answer("the link does not tell its width");
                 }
                 note = Some(format!("{now} of {max} lanes"));
@@ -257,16 +265,12 @@ pub(super) fn full_width(facts: &Facts, index: usize) -> Evidence {
     Evidence { note, ..evidence }
 }
 
-/// The largest memory window that has an address. Where the kernel found no place for a window, older
-/// ones forget that it was there, so what is left must be looked at.
+/// The largest memory window that has an address.
 fn largest_window(detail: &Detail) -> Reading<Bar> {
     detail.bars.as_ref().and_then(|bars| {
         let assigned = bars.iter().filter(|bar| bar.is_memory() && bar.is_assigned());
-        match assigned.max_by_key(|bar| bar.size()) {
-            Some(bar) => Reading::Known(*bar),
-            None if bars.is_empty() => no_answer("the kernel lists no address window of it at all"),
-            None => Reading::Absent,
-        }
+        let largest = assigned.max_by_key(|bar| bar.size());
+        largest.map_or(Reading::Absent, |bar| Reading::Known(*bar))
     })
 }
 
@@ -296,9 +300,8 @@ pub(super) fn memory_window_above_4g(facts: &Facts, index: usize) -> Evidence {
 
 pub(super) fn answers(facts: &Facts, index: usize) -> Evidence {
     let evidence = of_function(facts, index, "/config", |pci, _| {
-        pci.answers(index).map_or(Reading::Unreadable(Cause::NotGathered), |answers| {
-            answers.as_ref().map(|answers| Value::Bool(*answers))
-        })
+        pci.answers(index)
+            .map_or(Reading::Unreadable(Cause::NotGathered), |answers| answers.map(Value::Bool))
     });
     match evidence.reading {
         Reading::Known(Value::Bool(false)) => {

@@ -362,7 +362,7 @@ const ITEM_FACTS: &[ItemFact] = &[
         "link-at-full-width",
         Kind::Bool,
         HEALTH,
-        "Whether all lanes that it has are in use; false when it sits in a slot with fewer.",
+        "Whether all lanes that it has are in use; false when it sits in a slot with fewer, absent when it does not tell how many it has.",
         full_width,
     ),
     item(
@@ -438,7 +438,7 @@ const ITEM_FACTS: &[ItemFact] = &[
     item(
         "bars-assigned",
         Kind::Bool,
-        HEALTH,
+        HEALTH.and(Needs::PCI_CONFIG),
         "Whether all its address windows got addresses; false without Above 4G Decoding in the firmware.",
         bars_assigned,
     ),

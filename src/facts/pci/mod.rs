@@ -54,7 +54,8 @@ pub struct Pci {
     /// Who keeps the firmware's picture in which function.
     framebuffers: Reading<BTreeMap<Address, String>>,
     ports: BTreeMap<usize, Port>,
-    answers: BTreeMap<usize, Reading<bool>>,
+    /// Of GPUs and NVSwitches: the windows that their headers show.
+    headers: BTreeMap<usize, Reading<Vec<u8>>>,
     roles: Roles,
 }
 
@@ -90,7 +91,7 @@ pub(super) fn gather(root: &Root, needs: Needs) -> Pci {
         groups: BTreeMap::new(),
         framebuffers: Reading::Unreadable(Cause::NotGathered),
         ports: BTreeMap::new(),
-        answers: BTreeMap::new(),
+        headers: BTreeMap::new(),
         roles: Roles::default(),
     };
     pci.functions = list(root).map(|entries| pci.identify(root, entries));

@@ -69,6 +69,9 @@ pub(super) const PORT_FACTS: &[ItemFact] = &[
                 }
                 Isolation::Unknown(cause) => Reading::Unreadable(cause),
             });
+            if evidence.reading.cause() == Some(&Cause::Permission) {
+                note = Some("to root its whole configuration space shows".to_owned());
+            }
             Evidence { note, ..evidence }
         },
     ),

@@ -96,15 +96,11 @@ fn reading<T>(answer: Result<Option<T>, SpaceError>) -> Reading<T> {
     }
 }
 
-/// Whether a device answers; `Absent` where it was not asked because that would wake it.
-fn answers(root: &Root, address: Address) -> Reading<bool> {
+/// The header of a device: the windows that it has for certain. `Absent` where it was not asked because
+/// that would wake it, `DeviceGone` where it does not answer.
+fn header(root: &Root, address: Address) -> Reading<Vec<u8>> {
     let header = root.read_at(&format!("{DEVICES}/{address}/config"), 0, HEADER);
-    match opened(&header) {
-        Reading::Known(_) => Reading::Known(true),
-        Reading::Unreadable(Cause::DeviceGone) => Reading::Known(false),
-        Reading::Absent => Reading::Absent,
-        Reading::Unreadable(cause) => Reading::Unreadable(cause),
-    }
+    opened(&header).map(ConfigSpace::windows)
 }
 
 impl Pci {
@@ -116,8 +112,8 @@ impl Pci {
                 continue;
             };
             let sleeps = self.sleeps_without_power(root, index, address);
-            self.answers
-                .insert(index, if sleeps { Reading::Absent } else { answers(root, address) });
+            self.headers
+                .insert(index, if sleeps { Reading::Absent } else { header(root, address) });
             if !sleeps {
                 above.extend(self.above(index));
             }
@@ -165,9 +161,20 @@ impl Pci {
         &self.roles.ports
     }
 
-    /// Whether a GPU or NVSwitch answers; `None` where nobody wanted to know.
-    pub fn answers(&self, index: usize) -> Option<&Reading<bool>> {
-        self.answers.get(&index)
+    /// Whether a GPU or NVSwitch answers; `None` where nobody wanted to know, `Absent` where it was not
+    /// asked because that would wake it.
+    pub fn answers(&self, index: usize) -> Option<Reading<bool>> {
+        Some(match self.headers.get(&index)? {
+            Reading::Known(_) => Reading::Known(true),
+            Reading::Unreadable(Cause::DeviceGone) => Reading::Known(false),
+            Reading::Absent => Reading::Absent,
+            Reading::Unreadable(cause) => Reading::Unreadable(cause.clone()),
+        })
+    }
+
+    /// Windows that a GPU or NVSwitch has for certain, whatever the kernel lists.
+    pub(super) fn windows(&self, index: usize) -> &[u8] {
+        self.headers.get(&index).and_then(Reading::known).map_or(&[], Vec::as_slice)
     }
 
     /// Which bridges above a function let devices below them reach each other, with what they lack; the

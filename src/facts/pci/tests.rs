@@ -52,7 +52,8 @@ impl Made {
         let files: Vec<(&str, &str)> =
             self.files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
         let host = tree(&files);
-        facts(host.path(), Needs::PCI.and(Needs::PCI_POWER).and(Needs::PCI_DETAIL).and(Needs::VFIO))
+        let details = Needs::PCI_POWER.and(Needs::PCI_DETAIL).and(Needs::PCI_HEALTH);
+        facts(host.path(), Needs::PCI.and(details).and(Needs::VFIO))
     }
 }
 

@@ -1,9 +1,10 @@
 use super::super::boot_config;
 use super::super::catalogue;
 use super::super::testing::{tree, value};
-use super::super::{Facts, Value, modules, os, pci};
+use super::super::{Assumptions, Facts, Value, gather_again, modules, os, pci};
 use super::*;
 use crate::facts::cmdline;
+use crate::host::Run;
 
 const H200: (&str, &str) = (
     "sys/bus/pci/devices/0000:23:00.0/uevent",
@@ -233,4 +234,47 @@ fn an_initramfs_is_held_against_the_files_it_copies() {
     assert_eq!(is_current(100, 200, deny), Reading::Known(Value::Bool(false)));
     // A file about other drivers may be as new as it likes.
     assert!(is_current(100, 200, "blacklist pcspkr\nblacklist nvidiafb\n").is_absent());
+}
+
+/// The daemon hears of every device that comes or goes.
+#[test]
+fn a_device_that_comes_or_goes_makes_nobody_read_these_files_again() {
+    let alias = "lib/modules/6.17/modules.alias";
+    let release = ("proc/sys/kernel/osrelease", "6.17\n");
+    let tree = tree(&[H200, release, ("proc/cmdline", "quiet\n"), (alias, ALIASES)]);
+    let root = Root::directory(tree.path()).unwrap();
+    let run = Run::on(&root);
+    let facts = super::super::gather(&root, &run, NEEDS, Assumptions::default());
+    let aliases = |facts: &Facts| {
+        let next = facts.drivers.as_ref().unwrap().next.known().unwrap();
+        next.first().unwrap().aliases.clone()
+    };
+    assert!(aliases(&facts).known().is_some());
+    #[expect(clippy::disallowed_methods, reason = "the test changes the host")]
+    std::fs::remove_file(tree.path().join(alias)).unwrap();
+    let facts = gather_again(&root, &run, NEEDS, facts, Needs::PCI.and(Needs::MODULES));
+    assert!(aliases(&facts).known().is_some());
+    let facts = gather_again(&root, &run, NEEDS, facts, Needs::DRIVERS);
+    assert!(aliases(&facts).is_absent());
+}
+
+#[test]
+fn the_first_device_of_nvidia_makes_them_be_read() {
+    let tree = tree(&[
+        ("sys/bus/pci/devices/0000:01:00.0/uevent", "PCI_CLASS=10802\nPCI_ID=144D:A826\n"),
+        ("proc/sys/kernel/osrelease", "6.17\n"),
+        ("proc/cmdline", "quiet\n"),
+        ("lib/modules/6.17/modules.alias", ALIASES),
+    ]);
+    let root = Root::directory(tree.path()).unwrap();
+    let run = Run::on(&root);
+    let facts = super::super::gather(&root, &run, NEEDS, Assumptions::default());
+    assert!(facts.drivers.as_ref().unwrap().skipped);
+    #[expect(clippy::disallowed_methods, reason = "the test changes the host")]
+    {
+        std::fs::create_dir_all(tree.path().join(H200.0).parent().unwrap()).unwrap();
+        std::fs::write(tree.path().join(H200.0), H200.1).unwrap();
+    }
+    let facts = gather_again(&root, &run, NEEDS, facts, Needs::PCI);
+    assert!(!facts.drivers.as_ref().unwrap().skipped);
 }

@@ -15,7 +15,7 @@ pub(super) fn modprobe(text: &str) -> String {
     for line in text.split_inclusive('\n') {
         let body = line.strip_suffix('\n').unwrap_or(line);
         let shown = goes_on.unwrap_or_else(|| may_be_shown(body));
-        let more = body.ends_with('\\');
+        let more = goes_on_below(body);
         if shown {
             out.push_str(line);
         } else {
@@ -30,6 +30,11 @@ pub(super) fn modprobe(text: &str) -> String {
         goes_on = more.then_some(shown);
     }
     out
+}
+
+/// Whether a line ends in a backslash that no other one hides.
+fn goes_on_below(line: &str) -> bool {
+    (line.len() - line.trim_end_matches('\\').len()) % 2 == 1
 }
 
 /// Words of a line that may be shown as it is.
@@ -53,7 +58,7 @@ fn hidden(line: &str, continued: bool) -> String {
     let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
     match (words.next(), words.next()) {
         (Some(directive @ ("options" | "install" | "remove")), Some(module)) if !continued => {
-            let module = module.strip_suffix('\\').unwrap_or(module);
+            let module = module.trim_end_matches('\\');
             format!("{directive} {module} {MASK}")
         }
         _ => MASK.to_owned(),

@@ -275,6 +275,7 @@ fn outcome(facts: &Facts, drivers: &Drivers, function: &Function) -> Result<Outc
             aliases,
             modprobe: &drivers.modprobe,
             line,
+            dracut: drivers.dracut,
             only: only.map(String::as_str),
         };
         let judge = |line| {

@@ -4,6 +4,7 @@
 //! (config space), and takes out what is nobody's business. It reads no fact and judges nothing.
 
 mod config_space;
+mod disk;
 mod redact;
 mod toml;
 mod words;

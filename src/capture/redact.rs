@@ -4,6 +4,7 @@
 //! so that a fact that is added later leaks nothing before somebody thought about it.
 
 use super::config_space;
+use super::disk;
 use super::toml;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
 use crate::facts::interrupts;
@@ -84,6 +85,8 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "/lib/modules/",
         "/usr/lib/modules/",
         "/run/nvidia/validations/",
+        "/etc/tuned/active_profile",
+        "/etc/driverctl.d/",
     ];
     let name = path.rsplit('/').next().unwrap_or_default();
     let process =
@@ -108,10 +111,14 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "/proc/swaps" => swaps(&text),
         "/etc/kernel/cmdline" | "/usr/lib/kernel/cmdline" => mask(&text, kernel_key, |_| false),
         "/var/lib/dpkg/status" => kubelet_package(&text),
+        "/proc/iomem" => disk::without_addresses(&text),
+        "/etc/tuned/bootcmdline" => mask(&text, kernel_key, |key| key == "TUNED_BOOT_CMDLINE"),
         _ if path.starts_with("/etc/default/grub") => {
             let harmless = |key: &str| key.starts_with("GRUB_") && !key.contains("PASS");
             mask(&text, |key| kernel_key(key) || harmless(key), grub_variable)
         }
+        _ if path.contains("/modprobe.d/") => disk::modprobe(&text),
+        _ if path.contains("/modules-load.d/") => disk::without_comments(&text),
         _ if name == "grub.cfg" => menu(&text),
         _ if name == "grubenv" || path.starts_with("/boot/loader/entries/") => mask(
             &text,

@@ -55,6 +55,8 @@ const KERNEL_KEYS: &[&str] = &[
     "nvme_core.",
     "panic",
     "pci",
+    "pci-stub.",
+    "pci_stub.",
     "pcie_",
     "pcie_acs_override",
     "preempt",

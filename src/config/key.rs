@@ -200,7 +200,7 @@ pub(super) static EXPECTED_NVSWITCHES: Key = Key {
 pub(super) static EXPECTED_GPU_MODEL: Key = Key {
     section: "check.expect",
     name: "gpu-model",
-    doc: "The model of every GPU: a part of its name, such as H200, or its id, such as 10de:2335.",
+    doc: "The model of every GPU: words of its name, such as H200, or its id, such as 10de:2335.",
     kind: Kind::Name,
     default: None,
 };

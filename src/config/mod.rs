@@ -55,7 +55,7 @@ pub struct Check {
 pub struct Expect {
     pub gpus: Option<u32>,
     pub nvswitches: Option<u32>,
-    /// A part of the name of every GPU, or the id of each.
+    /// Words of the name of every GPU, or the id of each.
     pub gpu_model: Option<String>,
 }
 

@@ -158,6 +158,17 @@ fn harmful(line: &Cmdline) -> BTreeSet<String> {
 
 pub(super) const FACTS: &[Fact] = &[
     Fact {
+        name: "co-owner.present",
+        kind: Kind::Bool,
+        doc: "Whether TuneD or NodeWright writes any kernel argument.",
+        needs: Needs::CO_OWNERS,
+        read: |facts| {
+            let Some(owners) = &facts.co_owners else { return Evidence::not_gathered() };
+            let reading = owners.arguments.as_ref().map(|owned| Value::Bool(!owned.is_empty()));
+            Evidence::new(reading, owners.at.clone())
+        },
+    },
+    Fact {
         name: "co-owner.arguments",
         kind: Kind::Set,
         doc: "Kernel arguments about the IOMMU, the TEE, modules, VFIO and PCI that TuneD or NodeWright writes, \

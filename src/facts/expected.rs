@@ -22,7 +22,7 @@ pub struct Wish<T> {
 pub struct Expected {
     pub gpus: Option<Wish<u32>>,
     pub nvswitches: Option<Wish<u32>>,
-    /// An id, as `10de:2335`, or a part of a GPU's name, as `H200`, in any case.
+    /// An id, as `10de:2335`, or whole words of a GPU's name, as `H200`, in any case.
     pub gpu_model: Option<Wish<String>>,
 }
 
@@ -121,10 +121,20 @@ fn no_pci<T>() -> Reading<T> {
     Reading::Unreadable(Cause::NoAnswer("sysfs has no directory of PCI devices".to_owned()))
 }
 
+/// Whether a text has these words, whole: "h100" is no part of "gh100", and "h20" none of "h200".
+fn has_words(text: &str, words: &str) -> bool {
+    let is_end = |character: Option<char>| !character.is_some_and(char::is_alphanumeric);
+    text.match_indices(words).any(|(start, found)| {
+        let before = text.get(..start).and_then(|before| before.chars().next_back());
+        let after = text.get(start + found.len()..).and_then(|after| after.chars().next());
+        is_end(before) && is_end(after)
+    })
+}
+
 /// Whether a GPU is of the model that was written down.
 fn is_model(function: &Function, wanted: &str) -> bool {
     let wanted = wanted.to_lowercase();
-    let holds = |name: &str| name.to_lowercase().contains(&wanted);
+    let holds = |name: &str| has_words(&name.to_lowercase(), &wanted);
     let Some(device) = function.device else { return false };
     wanted == format!("10de:{device:04x}")
         || function.model().is_some_and(|model| holds(model.family))
@@ -241,9 +251,14 @@ mod tests {
 
     #[test]
     fn every_gpu_must_be_of_the_model() {
-        for (model, expected) in
-            [("H100", false), ("h200", false), ("gh100", true), ("10de:2335", false)]
-        {
+        for (model, expected) in [
+            ("H100", false),
+            ("h200", false),
+            ("gh100", true),
+            ("10de:2335", false),
+            ("H20", false),
+            ("100", false),
+        ] {
             let facts = of(&[&format!("gpu-model={model}")]);
             assert_eq!(is(&facts, "expected.gpu-model"), Some(expected), "{model}");
         }

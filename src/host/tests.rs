@@ -25,6 +25,36 @@ fn a_fifo_is_refused_at_once() {
 }
 
 #[test]
+fn only_the_wanted_lines_of_a_long_text_are_kept() {
+    let (_keep, root) = tree(|dir| {
+        let text = (0..20_000).map(|number| format!("line {number}\n")).collect::<String>();
+        #[expect(clippy::disallowed_methods, reason = "the test makes the host")]
+        std::fs::write(dir.join("long"), text + "last 9").unwrap();
+    });
+    let nines = |line: &[u8]| line.ends_with(b"99");
+    let kept = root.read_lines("/long", 1 << 20, nines).into_known().unwrap();
+    assert_eq!(kept.split(|byte| *byte == b'\n').count(), 201);
+    assert!(kept.starts_with(b"line 99\nline 199\n"));
+    let last = root.read_lines("/long", 1 << 20, |line| line.starts_with(b"last"));
+    assert_eq!(last, Reading::Known(b"last 9\n".to_vec()));
+    let large = root.read_lines("/long", 1000, nines);
+    assert_eq!(large, Reading::Unreadable(Cause::TooLarge(1000)));
+    assert!(root.read_lines("/nothing", 10, nines).is_absent());
+}
+
+/// A capture holds these lines alone, and answers the same.
+#[test]
+fn a_recording_of_wanted_lines_gives_them_again() {
+    let (_keep, root) = tree(|_| ());
+    let root = root.recording();
+    let two = |line: &[u8]| line == b"two";
+    assert_eq!(root.read_lines("/plain", 100, two), Reading::Known(b"two\n".to_vec()));
+    let again = Root::archive(root.recorded());
+    assert_eq!(again.read_lines("/plain", 100, two), Reading::Known(b"two\n".to_vec()));
+    assert_eq!(again.read("/plain", 100), Reading::Known(b"two\n".to_vec()));
+}
+
+#[test]
 fn a_sparse_giant_costs_no_more_than_its_cap() {
     let (_keep, root) = tree(|dir| {
         #[expect(clippy::disallowed_methods, reason = "the test makes the host")]

@@ -14,6 +14,11 @@ fn usage_errors_exit_with_2_and_print_no_report() {
         &["check", "--assume", "kubelet.version"],
         &["check", "--assume", "kubelet.versoin=1.34"],
         &["check", "--assume", "kubelet.version=new"],
+        &["check", "--expect", "gpus"],
+        &["check", "--expect", "gpu=8"],
+        &["check", "--expect", "gpus=many"],
+        &["check", "--expect", "gpus=8", "--expect", "gpus=9"],
+        &["fix", "--automatic", "--expect", "gpus=8"],
         &["check", "--rules", "/nowhere.toml"],
         &["check", "--stage", "moon"],
         &["check", "--stage", "workload"],
@@ -25,6 +30,26 @@ fn usage_errors_exit_with_2_and_print_no_report() {
         assert_eq!(outcome.code, 2, "{arguments:?}: {}", outcome.stderr);
         assert_eq!(outcome.stdout, "", "{arguments:?}");
         assert!(!outcome.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_host_that_lacks_what_its_site_expects_is_not_ready() {
+    let host = fixture("h100x8-nvswitch4-snp").display().to_string();
+    let check = |expectations: &[&str]| {
+        let options = expectations.iter().flat_map(|each| ["--expect", each]);
+        run(&["check", "--host", host.as_str()].into_iter().chain(options).collect::<Vec<_>>())
+    };
+    assert_eq!(check(&["gpus=8", "nvswitches=4", "gpu-model=h100"]).code, 0);
+    let outcome = check(&["gpus=9"]);
+    assert_eq!(outcome.code, 1, "{}", outcome.stdout);
+    let said = outcome.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["FAIL gpus-expected", "9 expected by --expect; found: 0000:23:00.0 H100 SXM5 80GB"]
+    {
+        assert!(said.contains(part), "{part}: {}", outcome.stdout);
+    }
+    for wrong in ["nvswitches=3", "gpu-model=H200"] {
+        assert_eq!(check(&[wrong]).code, 1, "{wrong}");
     }
 }
 

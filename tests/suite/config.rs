@@ -37,6 +37,27 @@ const NARROW: (&str, &str) = (
     "[check]\nstage = \"host\"\ntee = \"none\"\nonly = [\"kubelet\", \"platform\"]\n",
 );
 
+/// The file and line that set an expectation are named; an option takes the place of its key alone.
+#[test]
+fn what_a_site_expects_is_judged_by_where_it_is_written() {
+    let site = [("config.toml", "[check.expect]\nnvswitches = 4\ngpus = 8\n")];
+    let note = |arguments: &[&str]| -> Option<String> {
+        let all =
+            [&["check", "--format", "json", "--only", "nvswitches-expected"], arguments].concat();
+        let report = with_site(&site, &all)?.stdout;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        Some(report["rules"][0]["findings"][0]["note"].as_str().unwrap_or_default().to_owned())
+    };
+    let Some(told) = note(&[]) else { return };
+    assert!(told.starts_with("4 expected by /etc/ccgpu-node/config.toml:2; found"), "{told}");
+    for (option, by) in
+        [("nvswitches=6", "6 expected by --expect"), ("gpus=1", "4 expected by /etc")]
+    {
+        let told = note(&["--expect", option]).unwrap();
+        assert!(told.starts_with(by), "{told}");
+    }
+}
+
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -21,6 +21,8 @@ pub(super) struct Boot<'a> {
     pub(super) modprobe: &'a Modprobe,
     /// `None` where it is not known: then nothing that it might say counts.
     pub(super) line: Option<&'a Cmdline>,
+    /// Whether what the initramfs of dracut obeys is obeyed.
+    pub(super) dracut: bool,
     /// The only driver that may take the device, where one is set before any module is loaded.
     pub(super) only: Option<&'a str>,
 }
@@ -113,7 +115,7 @@ impl Boot<'_> {
         }
         let first = built_in
             || self.modprobe.loads_vfio_before(module)
-            || self.line.is_some_and(line::loads_vfio_first);
+            || (self.dracut && self.line.is_some_and(line::loads_vfio_first));
         if first { Vfio::First } else { Vfio::Races }
     }
 

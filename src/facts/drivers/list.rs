@@ -114,6 +114,10 @@ fn nvidia_on_disk(drivers: &Drivers) -> Evidence {
 
 fn initramfs_current(drivers: &Drivers) -> Evidence {
     let directory = Source::file("/boot");
+    // Without such files it does not matter which kernel boots.
+    if drivers.modprobe.said.known().is_some() && drivers.modprobe.copied.is_empty() {
+        return Evidence::new(Reading::Absent, directory);
+    }
     let kernels = match (&drivers.modprobe.said, &drivers.next) {
         (Reading::Unreadable(cause), _) | (_, Reading::Unreadable(cause)) => {
             return Evidence::new(Reading::Unreadable(cause.clone()), directory);
@@ -151,6 +155,10 @@ fn initramfs_current(drivers: &Drivers) -> Evidence {
 }
 
 fn options_without_effect(drivers: &Drivers) -> Evidence {
+    // Without options it does not matter what is built in.
+    if !drivers.modprobe.has_options() {
+        return of_modprobe(drivers, Value::Set(BTreeSet::new()));
+    }
     let reading = drivers.next.as_ref().and_then(|kernels| {
         let mut void = BTreeSet::new();
         for kernel in kernels {
@@ -158,8 +166,7 @@ fn options_without_effect(drivers: &Drivers) -> Evidence {
                 Reading::Known(built_in) => {
                     void.extend(drivers.modprobe.options_without_effect(built_in));
                 }
-                // Every kernel's package has the list, and without options there is nothing to hold against it.
-                Reading::Absent if !drivers.modprobe.has_options() => {}
+                // Every kernel's package has the list.
                 Reading::Absent => {
                     let why = format!("/lib/modules/{} has no modules.builtin", kernel.release);
                     return Reading::Unreadable(Cause::NoAnswer(why));
@@ -268,6 +275,7 @@ fn outcome(facts: &Facts, drivers: &Drivers, function: &Function) -> Result<Outc
             aliases,
             modprobe: &drivers.modprobe,
             line,
+            dracut: drivers.dracut,
             only: only.map(String::as_str),
         };
         let judge = |line| {

@@ -39,6 +39,7 @@ pub(super) const NEEDS: Needs = Needs::DRIVERS
     .and(Needs::BOOT_CONFIG);
 
 const DKMS: &str = "/var/lib/dkms";
+const DRACUT: [&str; 2] = ["/usr/bin/dracut", "/usr/sbin/dracut"];
 const DRIVERCTL: &str = "/etc/driverctl.d";
 
 /// A menu with more kernels than that, of which any may boot, is not looked through.
@@ -54,6 +55,8 @@ pub struct Drivers {
     /// NVIDIA's packages of module sources, as `/var/lib/dkms/nvidia/580.95.05`, which are built anew for
     /// each new kernel.
     pub dkms: Reading<BTreeSet<String>>,
+    /// Whether dracut is there to make an initramfs that obeys `rd.driver.pre`.
+    pub dracut: bool,
     /// The drivers that driverctl sets before any module is loaded, by the device's address.
     pub overrides: Reading<BTreeMap<String, String>>,
 }
@@ -69,6 +72,7 @@ pub(super) fn gather(root: &Root, pci: Option<&Pci>, os: &Os, boot: &BootConfig)
             next: Reading::Unreadable(unread()),
             modprobe: Modprobe::unread(unread()),
             dkms: Reading::Unreadable(unread()),
+            dracut: false,
             overrides: Reading::Unreadable(unread()),
         };
     }
@@ -80,6 +84,7 @@ pub(super) fn gather(root: &Root, pci: Option<&Pci>, os: &Os, boot: &BootConfig)
         next,
         modprobe: modprobe_d::read(root, os.is_debian_family()),
         dkms: dkms(root),
+        dracut: DRACUT.iter().any(|path| root.stat(path).known().is_some()),
         overrides: overrides(root),
     }
 }

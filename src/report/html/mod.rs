@@ -31,8 +31,9 @@ pub struct Artefact<'r> {
 struct Picture(String);
 
 impl Picture {
-    /// The devices and the buses above them; `None` where there is nothing to draw.
+    /// The devices and the buses above them; `None` where nothing was read, or is there, to be drawn.
     fn of(facts: &Facts) -> Option<Self> {
+        facts.pci.as_ref()?;
         let topology = Topology::of(facts);
         let is_empty = topology.complexes.is_empty() && topology.doubt.is_none();
         (!is_empty).then(|| Self(svg(&topology)))

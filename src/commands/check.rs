@@ -103,7 +103,7 @@ fn render(
         }
         CheckFormat::Npd => npd::render(report, out),
         CheckFormat::Html => {
-            let artefact = Artefact { report, facts, at: crate::host::now(), topology: None };
+            let artefact = Artefact { report, facts, at: crate::host::now() };
             html::render(&artefact, out)
         }
     }

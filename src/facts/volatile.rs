@@ -8,6 +8,9 @@ use super::catalogue::{Fact, ItemFact};
 const VOLATILE: &[(&str, &str)] = &[
     ("memory.available", "it follows what runs"),
     ("enabled", "it counts"),
+    ("fatal-errors", "it counts"),
+    ("nonfatal-errors", "it counts"),
+    ("correctable-errors", "it counts"),
     ("link-speed", "idle links run slower"),
     ("power-state", "idle devices sleep"),
 ];

@@ -10,6 +10,7 @@ import sys
 import html5lib
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def name(element):
@@ -24,10 +25,14 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.html")):
     except html5lib.html5parser.ParseError as error:
         sys.exit(f"{path.name}: {error} at {parser.errors[-1:]}")
     elements = list(root.iter())
+    pages = [e for e in elements if not str(e.tag).startswith(SVG)]
+    drawn = [e for e in elements if str(e.tag).startswith(SVG)]
     tables = [e for e in elements if name(e) == "table"]
     found[path.stem] = {
-        "tags": sorted({name(e) for e in elements}),
-        "attributes": sorted({a for e in elements for a in e.attrib}),
+        "tags": sorted({name(e) for e in pages}),
+        "attributes": sorted({a for e in pages for a in e.attrib}),
+        "drawn": sorted({e.tag.removeprefix(SVG) for e in drawn}),
+        "drawn_attributes": sorted({a.rpartition("}")[2] for e in drawn for a in e.attrib}),
         "lang": root.get("lang"),
         "title": "".join(t.text or "" for t in elements if name(t) == "title"),
         "h1": ["".join(e.itertext()) for e in elements if name(e) == "h1"],

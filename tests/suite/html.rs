@@ -78,6 +78,8 @@ fn the_page_is_valid_and_nothing_in_it_runs_or_is_fetched() {
         for attribute in texts(&page["attributes"]) {
             let known = [
                 "aria-label",
+                "role",
+                "tabindex",
                 "charset",
                 "class",
                 "content",
@@ -92,6 +94,12 @@ fn the_page_is_valid_and_nothing_in_it_runs_or_is_fetched() {
             ];
             assert!(known.contains(&attribute), "{name}: {attribute}");
         }
+        let known = ["g", "path", "rect", "style", "svg", "text", "title", "tspan"];
+        assert!(texts(&page["drawn"]).iter().all(|tag| known.contains(tag)), "{name}: {page}");
+        let known =
+            ["class", "d", "height", "role", "rx", "space", "viewBox", "width", "x", "xmlns", "y"];
+        let attributes = texts(&page["drawn_attributes"]);
+        assert!(attributes.iter().all(|it| known.contains(it)), "{name}: {attributes:?}");
         assert_eq!(page["lang"], "en", "{name}");
         assert!(texts(&page["policy"])[0].starts_with("default-src 'none';"), "{name}");
         let ids = texts(&page["ids"]);
@@ -157,6 +165,7 @@ fn the_page_tells_what_to_do_first_and_every_fact() {
     for (fact, _) in facts["facts"].as_object().unwrap() {
         assert!(page.contains(&format!("<code>{fact}</code>")), "{fact}");
     }
+    assert!(page.contains("<svg "), "the picture is missing");
     for address in ["0000:18:00.0", "/etc/default/grub.d/50-cloudimg-settings.cfg:2"] {
         assert!(page.contains(address), "{address}");
     }

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 
 use super::{Report, Verdict};
 use crate::facts::Facts;
+use crate::topology::{Topology, svg};
 use markup::Markup;
 
 /// What is put on the page.
@@ -23,13 +24,21 @@ pub struct Artefact<'r> {
     pub facts: &'r Facts,
     /// When, in seconds since 1970, by the clock of the machine that judged.
     pub at: u64,
-    /// A drawing of the devices and the buses above them.
-    pub topology: Option<Picture>,
 }
 
 /// An `<svg>` element that this program drew itself, with all texts in it escaped.
 #[derive(Debug)]
-pub struct Picture(pub String);
+struct Picture(String);
+
+impl Picture {
+    /// The devices and the buses above them; `None` where nothing was read, or is there, to be drawn.
+    fn of(facts: &Facts) -> Option<Self> {
+        facts.pci.as_ref()?;
+        let topology = Topology::of(facts);
+        let is_empty = topology.complexes.is_empty() && topology.doubt.is_none();
+        (!is_empty).then(|| Self(svg(&topology)))
+    }
+}
 
 /// Nothing is fetched and nothing runs, even if markup should get in.
 const POLICY: &str =
@@ -52,13 +61,16 @@ pub fn render(artefact: &Artefact<'_>, out: &mut dyn Write) -> io::Result<()> {
     page.raw("</title>\n<style>\n");
     page.raw(STYLE);
     page.raw("</style>\n</head>\n<body>\n");
-    overview::header(&mut page, artefact);
+    let picture = Picture::of(artefact.facts);
+    overview::header(&mut page, report, picture.is_some());
     page.raw("<main>\n");
     overview::now(&mut page, report);
     overview::stages(&mut page, report);
     findings::wrong(&mut page, report);
     findings::quiet(&mut page, report);
-    topology(&mut page, artefact.topology.as_ref());
+    if let Some(picture) = &picture {
+        topology(&mut page, picture);
+    }
     facts::section(&mut page, artefact.facts);
     page.raw("</main>\n");
     overview::footer(&mut page, artefact);
@@ -67,8 +79,7 @@ pub fn render(artefact: &Artefact<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The picture's place on the page.
-fn topology(page: &mut Markup, picture: Option<&Picture>) {
-    let Some(picture) = picture else { return };
+fn topology(page: &mut Markup, picture: &Picture) {
     page.raw(
         "<section id=\"topology\">\n<h2>Topology</h2>\n<div class=\"picture\" tabindex=\"0\" \
         role=\"region\" aria-label=\"Picture of the topology\">\n",

@@ -8,8 +8,7 @@ use crate::report::next_step::fix_command;
 use crate::report::{Assumed, Header, HostOrigin, NextStep, Report, RuleResult, Status, Verdict};
 use crate::rules::{Severity, Stage, Word as _};
 
-pub(super) fn header(page: &mut Markup, artefact: &Artefact<'_>) {
-    let report = artefact.report;
+pub(super) fn header(page: &mut Markup, report: &Report, has_picture: bool) {
     page.raw("<header>\n<h1>");
     page.element("bdi", &report.header.host);
     page.raw("</h1>\n");
@@ -25,7 +24,7 @@ pub(super) fn header(page: &mut Markup, artefact: &Artefact<'_>) {
         <li><a href=\"#stages\">Stages</a></li>\
         <li><a href=\"#findings\">Findings</a></li>",
     );
-    if artefact.topology.is_some() {
+    if has_picture {
         page.raw("<li><a href=\"#topology\">Topology</a></li>");
     }
     page.raw(

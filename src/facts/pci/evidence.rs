@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::facts::catalogue::{Evidence, Selection, Subject};
 use crate::facts::{Cause, Facts, Reading, Source, Value};
 
-use super::{Bar, DEVICES, Detail, Function, Group, Pci, Placement, group, models, names};
+use super::{
+    Bar, DEVICES, Detail, Function, Group, Pci, Placement, framebuffer, group, models, names,
+};
 
 /// How many names a note gives; the rest is counted.
 const NAMED: usize = 5;
@@ -175,6 +177,46 @@ pub(super) fn name(facts: &Facts, index: usize) -> Evidence {
         evidence.with_note("an NVSwitch by class only; its id is not on the list")
     } else {
         evidence
+    }
+}
+
+/// Whether VFIO may own the group, with who objects and which port lets him into it.
+pub(super) fn group_viable(facts: &Facts, index: usize) -> Evidence {
+    of_group(facts, index, "/devices", |pci, function, group| {
+        let (viable, offenders) = group.viable(function.address);
+        let note = row(offenders.iter().map(String::as_str));
+        let note = (!note.is_empty()).then(|| match pci.why_not_isolated(index) {
+            Some(why) => format!("{note}; {why}"),
+            None => note,
+        });
+        (viable.map(Value::Bool), note)
+    })
+}
+
+/// Who else is in the group, with the port that lets him into it.
+pub(super) fn group_foreign(facts: &Facts, index: usize) -> Evidence {
+    of_group(facts, index, "/devices", |pci, function, group| {
+        let foreign = group.foreign(pci, function.address);
+        let is_shared = foreign.known().is_some_and(|members| !members.is_empty());
+        let why = is_shared.then(|| pci.why_not_isolated(index)).flatten();
+        (foreign.map(Value::Set), why)
+    })
+}
+
+pub(super) fn firmware_framebuffer(facts: &Facts, index: usize) -> Evidence {
+    let mut keeper = None;
+    let evidence = of_function(facts, index, "", |pci, function| match pci.framebuffer(function) {
+        Reading::Known(name) => {
+            keeper = Some(name.to_owned());
+            Reading::Known(Value::Bool(true))
+        }
+        Reading::Absent => Reading::Known(Value::Bool(false)),
+        Reading::Unreadable(cause) => Reading::Unreadable(cause),
+    });
+    let source = Some(Source::file(framebuffer::IOMEM));
+    match keeper {
+        Some(name) => Evidence { source, ..evidence }.with_note(format!("{name} keeps it")),
+        None => Evidence { source, ..evidence },
     }
 }
 

@@ -230,7 +230,8 @@ pub(super) fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
             let forgotten = forgotten.filter(|index| bars.iter().all(|bar| bar.index != *index));
             let unassigned = bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index);
             let unassigned: BTreeSet<u8> = unassigned.chain(forgotten).collect();
-            if bars.is_empty() && unassigned.is_empty() {
+            // A copy of a host may have lost its windows, which the header alone does not contradict.
+            if bars.is_empty() {
                 return no_answer("the kernel lists no address window of it at all");
             }
             if !unassigned.is_empty() {

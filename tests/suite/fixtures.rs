@@ -192,10 +192,10 @@ const EXPECTED: &[Expected] = &[
         failed: &["pci-function-unidentified"],
         unknown: &[
             "companion-host-driver",
+            "gpu-answers",
             "gpu-family",
             "gpu-host-driver",
             "gpu-iommu-group",
-            "gpu-power-state",
             "gpu-present",
             "gpu-reset",
         ],

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::facts::catalogue::{Evidence, Selection, Subject};
 use crate::facts::{Cause, Facts, Reading, Source, Value};
 
-use super::{Bar, DEVICES, Detail, Function, Group, Pci, Placement, group, models, names};
+use super::{
+    Bar, DEVICES, Detail, Function, Group, Pci, Placement, framebuffer, group, models, names,
+};
 
 /// How many names a note gives; the rest is counted.
 const NAMED: usize = 5;
@@ -178,6 +180,46 @@ pub(super) fn name(facts: &Facts, index: usize) -> Evidence {
     }
 }
 
+/// Whether VFIO may own the group, with who objects and which port lets him into it.
+pub(super) fn group_viable(facts: &Facts, index: usize) -> Evidence {
+    of_group(facts, index, "/devices", |pci, function, group| {
+        let (viable, offenders) = group.viable(function.address);
+        let note = row(offenders.iter().map(String::as_str));
+        let note = (!note.is_empty()).then(|| match pci.why_not_isolated(index) {
+            Some(why) => format!("{note}; {why}"),
+            None => note,
+        });
+        (viable.map(Value::Bool), note)
+    })
+}
+
+/// Who else is in the group, with the port that lets him into it.
+pub(super) fn group_foreign(facts: &Facts, index: usize) -> Evidence {
+    of_group(facts, index, "/devices", |pci, function, group| {
+        let foreign = group.foreign(pci, function.address);
+        let is_shared = foreign.known().is_some_and(|members| !members.is_empty());
+        let why = is_shared.then(|| pci.why_not_isolated(index)).flatten();
+        (foreign.map(Value::Set), why)
+    })
+}
+
+pub(super) fn firmware_framebuffer(facts: &Facts, index: usize) -> Evidence {
+    let mut keeper = None;
+    let evidence = of_function(facts, index, "", |pci, function| match pci.framebuffer(function) {
+        Reading::Known(name) => {
+            keeper = Some(name.to_owned());
+            Reading::Known(Value::Bool(true))
+        }
+        Reading::Absent => Reading::Known(Value::Bool(false)),
+        Reading::Unreadable(cause) => Reading::Unreadable(cause),
+    });
+    let source = Some(Source::file(framebuffer::IOMEM));
+    match keeper {
+        Some(name) => Evidence { source, ..evidence }.with_note(format!("{name} keeps it")),
+        None => Evidence { source, ..evidence },
+    }
+}
+
 /// The kernel forgets a window for which it found no address, so what the device's header shows counts too.
 pub(super) fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
     let mut note = None;
@@ -188,7 +230,8 @@ pub(super) fn bars_assigned(facts: &Facts, index: usize) -> Evidence {
             let forgotten = forgotten.filter(|index| bars.iter().all(|bar| bar.index != *index));
             let unassigned = bars.iter().filter(|bar| !bar.is_assigned()).map(|bar| bar.index);
             let unassigned: BTreeSet<u8> = unassigned.chain(forgotten).collect();
-            if bars.is_empty() && unassigned.is_empty() {
+            // A copy of a host may have lost its windows, which the header alone does not contradict.
+            if bars.is_empty() {
                 return no_answer("the kernel lists no address window of it at all");
             }
             if !unassigned.is_empty() {

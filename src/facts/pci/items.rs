@@ -1,15 +1,15 @@
 //! What rules may ask about each GPU, NVSwitch and companion function.
 
 use crate::facts::catalogue::{Collection, Evidence, ItemFact};
-use crate::facts::{Facts, Kind, Needs, Reading, Source, Value, drivers};
+use crate::facts::{Facts, Kind, Needs, Reading, Value, drivers};
 
 use super::evidence::{
-    answers, bars_assigned, full_width, listed, memory_window, memory_window_above_4g, name, named,
-    no_answer, number, of_detail, of_function, of_group, of_placement, row, select, select_every,
-    text, vfio_cdev, vfio_group_node,
+    answers, bars_assigned, firmware_framebuffer, full_width, group_foreign, group_viable, listed,
+    memory_window, memory_window_above_4g, name, named, no_answer, number, of_detail, of_function,
+    of_group, of_placement, select, select_every, text, vfio_cdev, vfio_group_node,
 };
 use super::port_items::PORT_FACTS;
-use super::{Pci, framebuffer, is_vfio, names};
+use super::{Pci, is_vfio, names};
 
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[
     Collection {
@@ -292,31 +292,14 @@ const ITEM_FACTS: &[ItemFact] = &[
         Kind::Bool,
         CONFIG,
         "Whether VFIO may own its group: every member is unbound, with VFIO, or bound to a driver that does no DMA.",
-        |facts, index| {
-            of_group(facts, index, "/devices", |pci, function, group| {
-                let (viable, offenders) = group.viable(function.address);
-                let note = row(offenders.iter().map(String::as_str));
-                let note = (!note.is_empty()).then(|| match pci.why_not_isolated(index) {
-                    Some(why) => format!("{note}; {why}"),
-                    None => note,
-                });
-                (viable.map(Value::Bool), note)
-            })
-        },
+        group_viable,
     ),
     item(
         "iommu-group-foreign",
         Kind::Set,
         CONFIG,
         "Members of its group that are neither functions of the same device nor bridges, with drivers.",
-        |facts, index| {
-            of_group(facts, index, "/devices", |pci, function, group| {
-                let foreign = group.foreign(pci, function.address);
-                let shared = foreign.known().is_some_and(|members| !members.is_empty());
-                let why = shared.then(|| pci.why_not_isolated(index)).flatten();
-                (foreign.map(Value::Set), why)
-            })
-        },
+        group_foreign,
     ),
     item(
         "iommu-group-direct-regions",
@@ -334,23 +317,7 @@ const ITEM_FACTS: &[ItemFact] = &[
         Kind::Bool,
         Needs::PCI.and(Needs::FRAMEBUFFER),
         "Whether the firmware's picture is still kept in one of its address windows.",
-        |facts, index| {
-            let mut keeper = None;
-            let evidence =
-                of_function(facts, index, "", |pci, function| match pci.framebuffer(function) {
-                    Reading::Known(name) => {
-                        keeper = Some(name.to_owned());
-                        Reading::Known(Value::Bool(true))
-                    }
-                    Reading::Absent => Reading::Known(Value::Bool(false)),
-                    Reading::Unreadable(cause) => Reading::Unreadable(cause),
-                });
-            let source = Some(Source::file(framebuffer::IOMEM));
-            match keeper {
-                Some(name) => Evidence { source, ..evidence }.with_note(format!("{name} keeps it")),
-                None => Evidence { source, ..evidence },
-            }
-        },
+        firmware_framebuffer,
     ),
     item("link-width", Kind::Integer, HEALTH, "Lanes in use now.", |facts, index| {
         of_detail(facts, index, "current_link_width", |it| number(&it.link_width))

@@ -391,3 +391,33 @@ fn a_vfio_device_leads_to_its_node() {
     assert_eq!(item(&none, "pci.gpus", "vfio-cdev").reading, flag(false));
     assert_eq!(item(&none, "pci.gpus", "vfio-group-node").reading, flag(false));
 }
+
+#[test]
+fn a_window_that_only_the_header_shows_has_no_address() {
+    const UNUSED: &str = "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+    let first =
+        format!("0x0000000090000000 0x0000000090ffffff 0x000000000014220c\n{}", UNUSED.repeat(5));
+    let none = UNUSED.repeat(6);
+    // A function with a header for devices, and two prefetchable windows of 64 bits.
+    let header: String = (0..64)
+        .map(|at| match at {
+            0 => '\u{4e}',
+            0x10 | 0x18 => '\u{0c}',
+            _ => '\0',
+        })
+        .collect();
+    for (resource, expected) in [(first, Some(false)), (none, None)] {
+        let base = "sys/devices/pci0000:00/0000:00:01.0/0000:18:00.0";
+        let made = ready()
+            .file(&format!("{base}/config"), &header)
+            .file(&format!("{base}/resource"), &resource);
+        let files: Vec<(&str, &str)> =
+            made.files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
+        let host = tree(&files);
+        let needs = Needs::PCI.and(Needs::PCI_HEALTH).and(Needs::PCI_CONFIG);
+        let facts = facts(host.path(), needs);
+        let evidence = item(&facts, "pci.gpus", "bars-assigned");
+        assert_eq!(evidence.reading.into_known(), expected.map(Value::Bool));
+        assert_eq!(evidence.note.as_deref(), expected.map(|_| "no address for BAR 2"));
+    }
+}

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::apply::{Entry, State};
-use crate::plan::{Fate, Refused};
+use crate::plan::{Fate, Refusal, Refused};
 use crate::rules::{Resolution, Rule};
 
 const BOOTED: &str = "/proc/cmdline";
@@ -22,8 +22,10 @@ pub(super) fn refuse(fates: &mut [(Arc<Rule>, Fate)], history: &[Entry]) {
         if let Some(Entry { number, state: State::Ineffective { why }, .. }) = entry {
             let why =
                 format!("transaction {number} is in place, but the reboot did not bring it: {why}");
-            let refused = Refused { path: BOOTED.to_owned(), line: None, why };
-            *fate = Fate::Refused(refused.into());
+            let why = Refused { path: BOOTED.to_owned(), line: None, why };
+            // What the rule advises may be the reboot.
+            let instead = vec![format!("ccgpu-node rollback {number}")];
+            *fate = Fate::Refused(Refusal { why, instead });
         }
     }
 }

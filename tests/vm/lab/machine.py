@@ -13,6 +13,10 @@ IOMMU = {
 }
 
 
+class Crashed(Exception):
+    """QEMU itself did not survive, which says nothing of what ran in it."""
+
+
 class Machine:
     """The hardware that a scenario describes, as arguments of QEMU."""
 
@@ -66,6 +70,8 @@ class Machine:
                 # Whatever ended the wait, the machine does not outlive it.
                 qemu.kill()
                 qemu.wait()
+        if code < 0:
+            raise Crashed(f"signal {-code} ended QEMU")
         if code != 0:
             raise RuntimeError(f"QEMU ended with {code}: {(log / 'qemu').read_text()[-2000:]}")
         return time.monotonic() - started

@@ -29,7 +29,7 @@ import tempfile
 import tomllib
 
 from . import cache, disk, initramfs
-from .machine import Machine, answers
+from .machine import Crashed, Machine, answers
 
 DIRECTORY = pathlib.Path(__file__).parent.parent / "scenarios"
 SYSTEMD = pathlib.Path(__file__).parent.parent.parent / "systemd"
@@ -56,7 +56,16 @@ def load(path):
 
 def run(scenario, package, log):
     """Seconds that the machine ran. `package` is the directory of what is tested: the program, and for a
-    disk its Debian package."""
+    disk its Debian package. QEMU 7.2 crashes now and then over a proxied function; then all is done anew."""
+    for _ in range(2):
+        try:
+            return _run(scenario, package, log)
+        except Crashed as why:
+            print(f"({why}; once more) ", end="", flush=True)
+    return _run(scenario, package, log)
+
+
+def _run(scenario, package, log):
     iommu = scenario.get("iommu", "intel")
     vendor = "AuthenticAMD" if iommu == "amd" else "GenuineIntel"
     cpu = scenario.get("cpu", f"qemu64,vendor={vendor}")

@@ -110,7 +110,7 @@ fn a_trace_is_that_of_the_last_time() {
     let needs = Needs::OS.and(Needs::OPERATOR);
     let facts = gather(needs, Facts::default(), Needs::ALL);
     let trace = root.trace();
-    let asked: Vec<(&str, u32)> = trace.looks().map(|(path, look)| (path, look.all)).collect();
+    let asked: Vec<(&str, u64)> = trace.looks().map(|(path, look)| (path, look.all)).collect();
     let (os, operator) = (Needs::OS.bits(), Needs::OPERATOR.bits());
     assert!(asked.contains(&("/etc/os-release", os)), "{asked:?}");
     assert!(asked.contains(&("/run/nvidia/validations", operator)), "{asked:?}");
@@ -121,7 +121,7 @@ fn a_trace_is_that_of_the_last_time() {
     std::fs::write(directory.path().join("etc/os-release"), "ID=debian\n").unwrap();
     gather(needs, facts, Needs::OS);
     let trace = root.trace();
-    let asked: Vec<(&str, u32)> = trace.looks().map(|(path, look)| (path, look.all)).collect();
+    let asked: Vec<(&str, u64)> = trace.looks().map(|(path, look)| (path, look.all)).collect();
     assert!(!asked.contains(&("/usr/lib/os-release", os)), "{asked:?}");
     assert!(asked.contains(&("/run/nvidia/validations", operator)), "{asked:?}");
 }

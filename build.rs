@@ -49,10 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The list of platforms, as constants of the module that includes them.
+/// The table of platforms, as constants of the module that includes them.
 fn platforms() -> Result<String, Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PLATFORMS}");
-    let list: toml::Table = fs::read_to_string(PLATFORMS)?.parse()?;
+    let table: toml::Table = fs::read_to_string(PLATFORMS)?.parse()?;
     let mut code = String::new();
     for (name, constant, is_used) in [
         ("version", "VERSION", true),
@@ -61,11 +61,11 @@ fn platforms() -> Result<String, Box<dyn Error>> {
         ("kernel", "KERNEL", false),
     ] {
         let only_in_tests = if is_used { "" } else { "#[cfg(test)] " };
-        let text = list.get(name).and_then(toml::Value::as_str).ok_or(format!("no {name}"))?;
+        let text = table.get(name).and_then(toml::Value::as_str).ok_or(format!("no {name}"))?;
         writeln!(code, "{only_in_tests}const {constant}: &str = {text:?};")?;
     }
     let rows =
-        |name: &str| list.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        |name: &str| table.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default();
     code.push_str("#[cfg(test)] const GPUS: &[&str] = &[");
     for gpu in rows("gpus") {
         write!(code, "{:?}, ", gpu.as_str().ok_or("a GPU is no text")?)?;

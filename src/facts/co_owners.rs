@@ -1,8 +1,8 @@
-//! Other programs that write kernel arguments, and so put one back that was taken away: TuneD, and the packages
-//! of NVIDIA NodeWright (once Skyhook).
+//! Other programs that write kernel arguments, and so put one back that was taken away: `TuneD`, and the packages
+//! of NVIDIA `NodeWright` (once Skyhook).
 //!
-//! TuneD keeps what its profile asks for in `/etc/tuned/bootcmdline`, a text for the shell that the boot menu's
-//! generator reads. NodeWright's `tuning` writes `/etc/default/grub.d/999-NAME-tuning.cfg`, its `nvidia-tuned` on
+//! `TuneD` keeps what its profile asks for in `/etc/tuned/bootcmdline`, a text for the shell that the boot menu's
+//! generator reads. `NodeWright`'s `tuning` writes `/etc/default/grub.d/999-NAME-tuning.cfg`, its `nvidia-tuned` on
 //! cloud images `99_tuned.cfg`. What a profile that is not active would ask for is not read.
 
 use std::collections::BTreeSet;
@@ -75,7 +75,7 @@ fn tuned(root: &Root) -> Result<Vec<Owned>, Cause> {
     Ok(arguments.into_iter().map(|each| Owned { owner: owner.clone(), ..each }).collect())
 }
 
-/// Whether a drop-in has the name of one that NodeWright's packages write.
+/// Whether a drop-in has the name of one that `NodeWright`'s packages write.
 fn is_nodewright(name: &str) -> bool {
     name == "99_tuned.cfg"
         || name.strip_prefix("999-").is_some_and(|rest| rest.ends_with("-tuning.cfg"))

@@ -49,13 +49,14 @@ fn step<'p>(pattern: &'p [u8], text: &[u8]) -> Step<'p> {
         ([b'*', rest @ ..], _) => Step::Star(rest),
         ([], Some(_)) | (_, None) => Step::No,
         ([b'?', rest @ ..], Some(_)) => Step::One(rest),
-        ([b'\\', literal, rest @ ..], Some(byte)) => one(literal == byte, rest),
         // A bracket that is never closed stands for itself.
         ([b'[', rest @ ..], Some(byte)) => match bracket(rest, *byte) {
             Some((fits, rest)) => one(fits, rest),
             None => one(*byte == b'[', rest),
         },
-        ([literal, rest @ ..], Some(byte)) => one(literal == byte, rest),
+        ([b'\\', literal, rest @ ..] | [literal, rest @ ..], Some(byte)) => {
+            one(literal == byte, rest)
+        }
     }
 }
 

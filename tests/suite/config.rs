@@ -174,7 +174,9 @@ fn the_printed_configuration_is_toml_with_its_sources() {
     let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         read["check"],
-        serde_json::json!({ "skip": ["tee", "gpu-*"], "only": [], "rules": [], "assume": [] })
+        serde_json::json!({
+            "skip": ["tee", "gpu-*"], "only": [], "rules": [], "assume": [], "expect": {}
+        })
     );
     assert_eq!(read["publish"]["nfd"]["enabled"], true);
     assert_eq!(read["publish"]["textfile"]["directory"], "/var/lib/prometheus/node-exporter");

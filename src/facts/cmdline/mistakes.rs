@@ -65,7 +65,7 @@ fn undone<'l>(word: &Param<'_>, later: &[Param<'l>]) -> Option<Param<'l>> {
     if let Some(setting) = Setting::of(word) {
         // Of several later words the last one that says anything decides.
         let decides = later.iter().filter_map(|it| Some((Setting::of(it)?, it)));
-        let last = decides.filter(|(other, _)| other.about == setting.about).last();
+        let last = decides.rev().find(|(other, _)| other.about == setting.about);
         return last.filter(|(other, _)| other.on != setting.on).map(|(_, by)| *by);
     }
     let key = LAST_COUNTS.into_iter().find(|key| word.is(key))?;

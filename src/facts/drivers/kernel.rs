@@ -143,12 +143,11 @@ fn nvidia(root: &Root, base: &str) -> Reading<BTreeSet<String>> {
                 Some(module) if NVIDIA_MODULES.contains(&&*module) => {
                     found.insert(path);
                 }
-                Some(_) => {}
                 // Names with a dot are those of files: no directory of drivers has one.
                 None if depth < DEPTH && !entry.name.contains('.') && !is_of_kernel(&directory) => {
                     walk.push((path, depth + 1));
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
     }

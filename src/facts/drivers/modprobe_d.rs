@@ -58,10 +58,9 @@ pub(super) fn read(root: &Root, debian_like: bool) -> Modprobe {
     for path in files.values() {
         let directives = match root.read_with(path, DEFAULT_CAP, modprobe::parse) {
             Reading::Known(directives) => directives,
-            // A link to nowhere, and one to /dev/null, say nothing.
-            Reading::Absent | Reading::Unreadable(Cause::NotAFile("a character device")) => {
-                continue;
-            }
+            // A link to nowhere says nothing, nor does one to /dev/null.
+            Reading::Absent => continue,
+            Reading::Unreadable(Cause::NotAFile(_)) if is_masked(root, path) => continue,
             Reading::Unreadable(cause) => return Modprobe::unread(cause),
         };
         if directives.iter().any(|directive| concerns_gpus(&directive.says)) {
@@ -95,6 +94,11 @@ fn files(root: &Root) -> Result<BTreeMap<String, String>, Cause> {
         }
     }
     Ok(files)
+}
+
+/// Whether a file was put out of effect the way that administrators mask a package's.
+fn is_masked(root: &Root, path: &str) -> bool {
+    matches!(root.link(path), Reading::Known(target) if target == "/dev/null")
 }
 
 fn copied(root: &Root, path: &str) -> Copied {

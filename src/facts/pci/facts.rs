@@ -102,7 +102,7 @@ fn host_drivers(pci: &Pci) -> Evidence {
     })
 }
 
-/// Boards of four GPUs have no switches, and PCIe cards none either.
+/// Boards of four GPUs have no switches, and `PCIe` cards none either.
 fn nvswitches_missing(pci: &Pci) -> Evidence {
     let on_board = |index: &&usize| {
         let model = pci.all().get(**index).and_then(super::Function::model);

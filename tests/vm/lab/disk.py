@@ -119,9 +119,9 @@ menuentry 'first' {{
     )
 
 
-# A panic ends the boot, with its reason on the console. The kernel's test of its timer fails where the machine
-# that emulates it is busy.
-ALWAYS = "console=ttyS0 panic=-1 no_timer_check"
+# A panic ends the boot, with its reason on the console, which has all that the kernel says. The kernel's test of its
+# timer fails where the machine that emulates it is busy.
+ALWAYS = "console=ttyS0 ignore_loglevel panic=-1 no_timer_check"
 GRUB_DEFAULTS = [
     "# If you change this file, run 'update-grub' afterwards.",
     "GRUB_DEFAULT=0",

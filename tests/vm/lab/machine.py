@@ -14,7 +14,12 @@ IOMMU = {
 
 
 class Crashed(Exception):
-    """QEMU itself did not survive, which says nothing of what ran in it."""
+    """QEMU itself did not survive, or stuck before the first process ran, which says nothing of what is tested."""
+
+    def __init__(self, why, began):
+        super().__init__(why)
+        # Whether there was a first process, which may have changed something.
+        self.began = began
 
 
 class Machine:
@@ -63,18 +68,28 @@ class Machine:
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, close_fds=False
             )
             try:
-                code = qemu.wait(deadline)
+                code = qemu.wait(deadline / 2)
             except subprocess.TimeoutExpired:
-                raise TimeoutError(f"still running after {deadline} s") from None
+                if not _began(log):
+                    raise Crashed("there was no first process", began=False) from None
+                try:
+                    code = qemu.wait(deadline / 2)
+                except subprocess.TimeoutExpired:
+                    raise TimeoutError(f"still running after {deadline} s") from None
             finally:
                 # Whatever ended the wait, the machine does not outlive it.
                 qemu.kill()
                 qemu.wait()
         if code < 0:
-            raise Crashed(f"signal {-code} ended QEMU")
+            raise Crashed(f"signal {-code} ended QEMU", _began(log))
         if code != 0:
             raise RuntimeError(f"QEMU ended with {code}: {(log / 'qemu').read_text()[-2000:]}")
         return time.monotonic() - started
+
+
+def _began(log):
+    console = log / "console"
+    return console.exists() and b"as init process" in console.read_bytes()
 
 
 def answers(log):

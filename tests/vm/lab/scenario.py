@@ -80,9 +80,8 @@ def _run(scenario, package, log):
             seconds, said = 0, []
             # A process for each boot: QEMU 7.2 does not always survive the reset of a proxied function.
             for number, _ in enumerate(scenario["boot"], 1):
-                machine = Machine(iommu, scenario.get("port", ()), "1G", cpu, processors=2)
                 of_boot = log / f"boot-{number}"
-                seconds += machine.run(drives, of_boot, scenario.get("deadline", 300))
+                seconds += _boot(scenario, cpu, drives, of_boot)
                 said += answers(of_boot)
     found = {name: (code, output) for name, code, output in said}
     for step in _steps(scenario):
@@ -90,6 +89,18 @@ def _run(scenario, package, log):
             raise Failed(f"{step['name']}: the guest did not come to it")
         _compare(step, *found[step["name"]])
     return seconds
+
+
+def _boot(scenario, cpu, drives, log):
+    """One boot of a disk. One that came to nothing has changed nothing, and is made again."""
+    for attempt in range(4):
+        machine = Machine(scenario.get("iommu", "intel"), scenario.get("port", ()), "1G", cpu, processors=2)
+        try:
+            return machine.run(drives, log, scenario.get("deadline", 300))
+        except Crashed as why:
+            if why.began or attempt == 3:
+                raise
+            print(f"({why}; booted again) ", end="", flush=True)
 
 
 def _steps(scenario):

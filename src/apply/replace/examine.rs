@@ -174,10 +174,21 @@ fn flags(file: impl AsFd) -> Result<IFlags, Errno> {
     Ok(flags)
 }
 
-/// Through which mount a file is seen. Before Linux 5.8 only the device tells.
-fn mount(file: impl AsFd) -> Result<(u32, u32, Option<u64>), Errno> {
+/// Through what a file is seen.
+#[derive(Debug, PartialEq, Eq)]
+enum Mount {
+    Number(u64),
+    /// All that Linux before 5.8 tells. An overlay has files of more devices than one.
+    Device(u32, u32),
+}
+
+fn mount(file: impl AsFd) -> Result<Mount, Errno> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
     let stat = retry_on_intr(|| rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH, wanted))?;
     let known = stat.stx_mask & StatxFlags::MNT_ID.bits() != 0;
-    Ok((stat.stx_dev_major, stat.stx_dev_minor, known.then_some(stat.stx_mnt_id)))
+    Ok(if known {
+        Mount::Number(stat.stx_mnt_id)
+    } else {
+        Mount::Device(stat.stx_dev_major, stat.stx_dev_minor)
+    })
 }

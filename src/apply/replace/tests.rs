@@ -290,6 +290,34 @@ fn a_file_that_is_a_mount_point_is_refused() {
 }
 
 #[test]
+fn a_file_in_the_lower_layer_of_an_overlay_is_no_mount_point() {
+    if !is_root() {
+        return;
+    }
+    let (directory, _, file) = host();
+    with_own_mounts(|| {
+        let (etc, room) = (directory.path().join("etc"), directory.path().join("room"));
+        fs::create_dir(&room).unwrap();
+        // Layers of two file systems: the file and its directory have different devices.
+        let tmpfs = Some("tmpfs");
+        mount(tmpfs, &room, tmpfs, MsFlags::empty(), None::<&str>).unwrap();
+        fs::create_dir(room.join("up")).unwrap();
+        fs::create_dir(room.join("work")).unwrap();
+        let (lower, room) = (etc.display(), room.display());
+        let layers = format!("lowerdir={lower},upperdir={room}/up,workdir={room}/work");
+        let overlay = Some("overlay");
+        if mount(overlay, &etc, overlay, MsFlags::empty(), Some(layers.as_str())).is_err() {
+            eprintln!("left out: no overlay here");
+            return;
+        }
+        let tree = Tree::directory(directory.path()).unwrap();
+        change(&tree, "/etc/default/grub", Some(AFTER)).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), AFTER);
+    });
+    assert_eq!(fs::read(file).unwrap(), BEFORE);
+}
+
+#[test]
 fn a_full_disk_leaves_the_file_and_no_temporary_one() {
     if !is_root() {
         return;

@@ -23,10 +23,12 @@ pub(super) const LENIENT: &str = "Using lenient decoding";
 /// How it stops where it found nothing wrong, where it did, and where a new one did over a gate.
 const ACCEPTED: &str =
     "failed to run Kubelet: no client provided, cannot use webhook authentication";
-const REJECTED: [&str; 3] = [
+const REJECTED: [&str; 4] = [
     "failed to load kubelet config file",
     "failed to validate kubelet configuration",
     "failed to merge",
+    // Before 1.32, where newer ones panic.
+    "failed to set feature gates",
 ];
 const PANIC: &str = "panic: failed to merge global and in-flight";
 

@@ -24,6 +24,7 @@ fn each_ending_means_one_thing() {
         "failed to load kubelet config file, path: /x, error: yaml: line 3",
         "failed to validate kubelet configuration, error: invalid configuration: conflict",
         "failed to merge kubelet configs: duplicate field",
+        "failed to set feature gates from initial flags-based config: unrecognized feature gate: X",
     ] {
         assert_eq!(verdict(Some(1), &log(error)), DryRun::Rejected(format!("err=\"{error}\"")));
     }

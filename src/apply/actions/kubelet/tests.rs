@@ -138,6 +138,16 @@ fn a_kubelet_that_dies_in_the_window_is_not_up() {
 }
 
 #[test]
+fn a_kubelet_that_died_before_the_first_look_is_not_waited_for() {
+    let host = Host::new("exit 1", "", |_| 200);
+    // It is gone by the time that `restart` ends.
+    let systemctl =
+        host.stubs.read("bin/systemctl").replace("echo $! > pid", "echo $! > pid; wait");
+    host.stubs.program("systemctl", systemctl.trim_start_matches("#!/bin/sh\n"));
+    assert_eq!(why(host.restart()), "it is activating (auto-restart)");
+}
+
+#[test]
 fn a_kubelet_that_is_restarted_is_not_up_whatever_it_answers() {
     // Systemd counts it; the process may even have the same number.
     let counts = "[ \"$(wc -l < log)\" -lt 8 ] || echo 3 > restarts";

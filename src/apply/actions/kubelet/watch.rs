@@ -66,8 +66,11 @@ impl Watch {
         let mut state = first.clone();
         loop {
             if state.restarts != first.restarts {
-                let count = state.restarts.saturating_sub(first.restarts).max(1);
-                return not_up(format!("systemd had to restart it {count} times since"));
+                let times = match state.restarts.saturating_sub(first.restarts) {
+                    0 | 1 => "once".to_owned(),
+                    count => format!("{count} times"),
+                };
+                return not_up(format!("systemd had to restart it {times} since"));
             }
             if process == 0 {
                 process = state.pid;
@@ -78,7 +81,9 @@ impl Watch {
                     pid => format!("process {process} is gone, and {pid} runs in its place"),
                 });
             }
-            if state.active == "failed" || state.active == "inactive" {
+            // One that waits to be started again has died since it was restarted, maybe before the first look.
+            let waits = state.sub.starts_with("auto-restart");
+            if waits || state.active == "failed" || state.active == "inactive" {
                 return not_up(format!("it is {}", state.describe()));
             }
             let health = if state.active == "active" && process != 0 {

@@ -113,7 +113,7 @@ impl Needs {
     pub const PCI_HEALTH: Self = Self(1 << 30);
     /// What cc-manager says about the confidential computing mode.
     pub const CC_MODE: Self = Self(1 << 31);
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self((1 << 32) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::format::duration::GoDuration;
-use crate::{host, publish};
+use crate::{host, publish, workload};
 
 mod topology;
 
@@ -103,6 +103,8 @@ pub enum Command {
     Diff(Diff),
     /// Print all facts of a host as JSON, each with where it was read.
     Facts(Facts),
+    /// Print the manifest of a sample pod for a node, for `kubectl apply`.
+    Workload(Workload),
     /// Write all that the facts read into one redacted file, for a bug report or a test.
     Capture(Capture),
     /// Draw where the GPUs and NVSwitches sit: the bridges above each, ACS, IOMMU groups, links.
@@ -457,6 +459,54 @@ pub struct Facts {
     /// List which facts there are, with their kind, which change by themselves, and what each says.
     #[arg(long, conflicts_with_all = ["root", "host", "assume"])]
     pub list: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The pod has the runtime class of this CPU's confidential guests, the resources by the names under which \
+the device plugin offers them, and all GPUs and NVSwitches where the architecture demands it (several \
+Hopper GPUs). Whether it would run is for `check --stage workload` to say.
+
+Exit codes:
+  0  printed, all of it as the host shows it
+  1  the host has no NVIDIA GPU; nothing is printed
+  2  usage
+  3  printed, but something was assumed: it is said on standard error and in comments of the manifest")]
+pub struct Workload {
+    #[command(flatten)]
+    pub host: Host,
+    /// The container's image [default: NVIDIA's sample vectoradd].
+    #[arg(long, value_parser = image)]
+    pub image: Option<String>,
+    /// How many GPUs the guest gets [default: 1, or all where the architecture demands it].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub gpus: Option<u16>,
+    /// The name of the pod.
+    #[arg(long, value_parser = object_name, default_value = workload::NAME)]
+    pub name: String,
+    /// The runtime class [default: that of this CPU's confidential guests].
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
+    pub runtime_class: Option<String>,
+    #[arg(long, default_value = "yaml")]
+    pub format: ManifestFormat,
+}
+
+/// How a manifest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ManifestFormat {
+    /// With a comment for each assumption.
+    Yaml,
+    Json,
+}
+
+fn object_name(text: &str) -> Result<String, String> {
+    let what = "a name in Kubernetes has small letters, digits, dashes, and dots between them";
+    workload::is_object_name(text).then(|| text.to_owned()).ok_or_else(|| what.to_owned())
+}
+
+fn image(text: &str) -> Result<String, String> {
+    let what = "the name of an image is printable ASCII without blanks";
+    workload::is_image(text).then(|| text.to_owned()).ok_or_else(|| what.to_owned())
 }
 
 #[derive(Debug, Args)]

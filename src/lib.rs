@@ -31,6 +31,7 @@
 //! | what leaves a machine in a capture? | [`capture`] |
 //! | how do two hosts differ? | [`diff`] |
 //! | where do the GPUs sit? | [`topology`] |
+//! | which pod fits a node? | [`workload`] |
 //! | what can be typed? | [`cli`], and [`commands`] for what each command does |
 
 pub mod apply;
@@ -51,3 +52,4 @@ pub mod report;
 pub mod rules;
 pub mod topology;
 pub mod watch;
+pub mod workload;

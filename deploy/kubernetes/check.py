@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""check.py BINARY: the manifests against the schemas of Kubernetes, and against the program they start.
+"""check.py BINARY: the manifests against the schemas of Kubernetes, and against the program they start; and the
+sample pods that it prints.
 
 Needs PyYAML and kubernetes-validate. Fails with a line for each thing that is wrong.
 """
@@ -17,6 +18,21 @@ HERE = pathlib.Path(__file__).parent
 OLDEST = (1, 30)
 
 
+# Hosts for whose nodes a pod is printed: confidential or with an assumption, one GPU or all.
+HOSTS = ("workload-snp", "workload-tdx", "workload-hopper", "workload-renamed-resource", "bare-host")
+
+
+def sample_pods(binary):
+    fixtures = HERE.parent.parent / "fixtures"
+    for host in HOSTS:
+        for form in ("yaml", "json"):
+            command = [binary, "workload", "--host", fixtures / f"{host}.host", "--format", form]
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode not in (0, 3):
+                sys.exit(f"{host}: {run.stderr}")
+            yield f"{host} as {form}", yaml.safe_load(run.stdout)
+
+
 def documents():
     for path in sorted(HERE.glob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
@@ -32,19 +48,20 @@ def versions():
     return sorted(version for version in known if version >= OLDEST)
 
 
-def schema_errors():
+def schema_errors(binary):
     found = versions()
+    pods = list(sample_pods(binary))
     if not found:
         yield "no schemas to check with"
     for version in found:
         name = ".".join(map(str, version))
-        for path, document in documents():
+        for path, document in [*documents(), *pods]:
             try:
                 kubernetes_validate.validate(document, name, strict=True)
             except kubernetes_validate.ValidationError as error:
                 where = "/".join(map(str, error.path))
                 yield f"{path}: {document['kind']} for {name}: {where}: {error.message}"
-    print(f"{len(list(documents()))} manifests, {len(found)} versions of Kubernetes")
+    print(f"{len(list(documents()))} manifests, {len(pods)} sample pods, {len(found)} versions of Kubernetes")
 
 
 def container_errors(binary):
@@ -99,7 +116,7 @@ def container_errors(binary):
 
 
 def main():
-    errors = [*schema_errors(), *container_errors(sys.argv[1])]
+    errors = [*schema_errors(sys.argv[1]), *container_errors(sys.argv[1])]
     for error in errors:
         print(error, file=sys.stderr)
     sys.exit(1 if errors else 0)

@@ -7,7 +7,7 @@ use super::config_space;
 use super::disk;
 use super::toml;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
-use crate::facts::interrupts;
+use crate::facts::{cc_mode, interrupts};
 use crate::host::{Archive, Entry, Node};
 
 /// Names of processes that facts look at; the others leave the capture.
@@ -59,6 +59,7 @@ const CDI_KEYS: &[&str] = &["cdiVersion", "kind", "name", "path", "hostPath"];
 /// Redacts in place.
 pub(super) fn redact(archive: &mut Archive) {
     drop_other_processes(archive);
+    drop_other_pods(archive);
     let paths: Vec<String> = archive.entries().map(|(path, _)| path.to_owned()).collect();
     for path in paths {
         let Some(Entry { node, .. }) = archive.entry_mut(&path) else { continue };
@@ -79,6 +80,7 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "/proc/cpuinfo",
         "/proc/meminfo",
         "/proc/stat",
+        "/proc/uptime",
         "/proc/sys/kernel/osrelease",
         "/etc/os-release",
         "/usr/lib/os-release",
@@ -131,6 +133,9 @@ fn redacted(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
             || path.contains("/sysconfig/") =>
         {
             flags(&text)
+        }
+        _ if path.starts_with(cc_mode::PODS) => {
+            text.lines().map(|line| cc_mode::shown(line) + "\n").collect()
         }
         _ if name == "VERSION" => text.chars().take(64).collect(),
         _ if is_toml(path) => toml::redact(&text),
@@ -189,6 +194,21 @@ fn drop_other_processes(archive: &mut Archive) {
             // Without the first process, a list of processes is taken for an excerpt.
             let other = !known && id != "1" && id.bytes().all(|byte| byte.is_ascii_digit());
             other.then(|| format!("/proc/{id}"))
+        })
+        .collect();
+    for path in others {
+        archive.remove(&path);
+    }
+}
+
+/// Only one pod's log is looked at; which others run here is nobody's business.
+fn drop_other_pods(archive: &mut Archive) {
+    let others: Vec<String> = archive
+        .entries()
+        .filter_map(|(path, _)| {
+            let pod = path.strip_prefix(cc_mode::PODS)?.strip_prefix('/')?;
+            let other = !pod.contains('/') && !pod.contains(cc_mode::MANAGER);
+            other.then(|| path.to_owned())
         })
         .collect();
     for path in others {

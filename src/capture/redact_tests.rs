@@ -77,6 +77,37 @@ fn interrupts_keep_their_chips_and_swaps_their_kinds() {
 }
 
 #[test]
+fn a_log_keeps_its_known_sentences_and_no_reasons() {
+    let line = |message: &str| {
+        format!("2026-01-01T00:00:00Z stderr F 2026 - k8s-cc-manager - INFO - {message}\n")
+    };
+    let text = line("Initialized CC Manager for node: secret-node")
+        + &line("Setting CC mode to 'on' on 8 GPU(s)")
+        + &line("Fatal error: 10.0.0.1 refused")
+        + "traceback of secrets\n";
+    let kept = shown("/var/log/pods/a_cc-manager_b/cc-manager/0.log", &text);
+    assert_eq!(
+        kept,
+        "2026-01-01T00:00:00Z stderr F 0 - k8s-cc-manager - 0 - \n\
+         2026-01-01T00:00:00Z stderr F 0 - k8s-cc-manager - 0 - Setting CC mode to 'on' on 8 GPU(s)\n\
+         2026-01-01T00:00:00Z stderr F 0 - k8s-cc-manager - 0 - Fatal error\n\n"
+    );
+}
+
+#[test]
+fn other_pods_are_not_told_of() {
+    let mut archive = Archive::parse(
+        b"ccgpu-host 1\n-- dir /var/log/pods\n-- exists /var/log/pods/secret_app_1\n\
+          -- exists /var/log/pods/gpu-operator_nvidia-cc-manager-x_2\n",
+    )
+    .unwrap();
+    redact(&mut archive);
+    let paths: Vec<&str> = archive.entries().map(|(path, _)| path).collect();
+    assert!(paths.iter().any(|path| path.contains("cc-manager")), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.contains("secret")), "{paths:?}");
+}
+
+#[test]
 fn other_processes_are_not_told_of() {
     let mut archive = Archive::parse(
         b"ccgpu-host 1\n-- dir /proc\n-- file /proc/1/comm\nsystemd\n-- file /proc/2/comm\nkubelet\n-- file /proc/3/comm\nmine\n",

@@ -6,8 +6,9 @@ use super::judgement::Wanted;
 use super::{CommandError, rule_set};
 use crate::cli;
 use crate::config::{ConfigError, ConfigFile, Loaded, load};
+use crate::format::duration::GoDuration;
 use crate::host::{Cause, DEFAULT_CAP, Reading, Root};
-use crate::rules::{Catalogue, RuleSet};
+use crate::rules::{Bound, Catalogue, RuleSet, Setting, Word as _};
 
 const FILE: &str = "/etc/ccgpu-node/config.toml";
 const DROP_INS: &str = "/etc/ccgpu-node/config.d";
@@ -51,10 +52,20 @@ fn rules_of(site: Option<&Loaded>, more: &[PathBuf]) -> Result<RuleSet, CommandE
     let files: Vec<PathBuf> =
         site.iter().flat_map(|site| &site.config.check.rules).chain(more).cloned().collect();
     let rules = rule_set::load(&Catalogue::built_in(), &files)?;
-    if let Some(site) = site {
-        site.check_against(&rules)?;
-    }
-    Ok(rules)
+    let Some(site) = site else { return Ok(rules) };
+    site.check_against(&rules)?;
+    Ok(match budget(site) {
+        Some(bound) => rules.with_setting(Setting::ImagePullBudget, &bound),
+        None => rules,
+    })
+}
+
+/// The time for pulling an image that the configuration asks for, and where.
+fn budget(site: &Loaded) -> Option<Bound> {
+    let time = site.config.check.image_pull_budget?;
+    let value = GoDuration(i64::try_from(time.as_nanos()).ok()?);
+    let by = site.place("check", Setting::ImagePullBudget.word())?.to_string();
+    Some(Bound { value, by })
 }
 
 /// The configuration of a machine, as far as it can be told without its rules.

@@ -190,3 +190,20 @@ fn rule_files_of_the_configuration_are_joined_by_those_of_the_command_line() {
         Policy::by(Some(&misspelt), &cli::Selection::default(), &[]).unwrap_err().to_string();
     assert!(said.contains("config.toml:2:9: `skip` has `of-the-site`"), "{said}");
 }
+
+#[test]
+fn the_time_for_pulling_an_image_is_what_the_site_says_and_the_rule_says_who() {
+    let site = loaded("[check]\nimage-pull-budget = \"30m\"\n");
+    let policy = Policy::by(Some(&site), &cli::Selection::default(), &[]).unwrap();
+    let without = Policy::by(None, &cli::Selection::default(), &[]).unwrap();
+    for id in ["image-pull-time", "kubelet-runtime-request-timeout"] {
+        let wanted = |policy: &Policy| {
+            let rule = policy.rules.get(id).unwrap();
+            (rule.cases[0].expect[0].operator.to_string(), rule.bound.clone())
+        };
+        assert_eq!(wanted(&without), ("at least 20m0s".to_owned(), None), "{id}");
+        let (operator, bound) = wanted(&policy);
+        assert_eq!(operator, "at least 30m0s", "{id}");
+        assert!(bound.unwrap().by.ends_with(":2"), "{id}");
+    }
+}

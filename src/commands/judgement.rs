@@ -55,7 +55,7 @@ impl Wanted {
             site: SetBySite::default(),
         };
         let Some(site) = site else { return Ok(wanted) };
-        let Check { stage, tee, only, skip, rules: _, assume, expect } = &site.config.check;
+        let Check { stage, tee, only, skip, assume, expect, .. } = &site.config.check;
         wanted.expect_besides(site, expect);
         let place = |key: &str| site.place("check", key);
         if wanted.filter.only.is_empty() && !only.is_empty() {

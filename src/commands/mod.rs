@@ -32,6 +32,7 @@ mod status;
 mod topology;
 mod verification;
 mod wait;
+mod workload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ use crate::host::{Cause, RootError, Terminal};
 use crate::publish::output_file::OutputError;
 use crate::report::baseline::BaselineError;
 use crate::rules::{FilterError, LoadError};
+use crate::workload::WorkloadError;
 
 pub use output::printable;
 
@@ -117,6 +119,8 @@ pub enum CommandError {
     Busy(Vec<String>),
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
 }
 
 impl CommandError {
@@ -145,6 +149,7 @@ impl CommandError {
             | Self::Unrecorded(_)
             | Self::Recover(_)
             | Self::Journal(_) => Exit::NeedsPerson,
+            Self::Workload(WorkloadError::NoGpu) => Exit::NotReady,
             _ => Exit::Usage,
         }
     }
@@ -169,6 +174,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Daemon(arguments) => daemon::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments, terminal),
         Command::Facts(arguments) => facts::run(&arguments, terminal),
+        Command::Workload(arguments) => workload::run(&arguments),
         Command::Capture(arguments) => capture::run(&arguments),
         Command::Topology(arguments) => topology::run(&arguments, terminal),
         Command::Rules(arguments) => rules::run(&arguments, terminal),

@@ -108,13 +108,14 @@ pub static SECTIONS: [Section; 8] = [
 ];
 
 /// By section, as they are printed.
-pub static KEYS: [&Key; 22] = [
+pub static KEYS: [&Key; 23] = [
     &STAGE,
     &TEE,
     &ONLY,
     &SKIP,
     &RULES,
     &ASSUME,
+    &IMAGE_PULL_BUDGET,
     &EXPECTED_GPUS,
     &EXPECTED_NVSWITCHES,
     &EXPECTED_GPU_MODEL,
@@ -202,6 +203,15 @@ pub(super) static EXPECTED_GPU_MODEL: Key = Key {
     name: "gpu-model",
     doc: "The model of every GPU: words of its name, such as H200, or its id, such as 10de:2335.",
     kind: Kind::Name,
+    default: None,
+};
+
+pub(super) static IMAGE_PULL_BUDGET: Key = Key {
+    section: "check",
+    name: "image-pull-budget",
+    doc: "Ask for this much time for a guest to pull an image and start a container; unless set, what the \
+          rules say.",
+    kind: Kind::Duration(Duration::from_secs(60), DAY),
     default: None,
 };
 

@@ -246,6 +246,10 @@ impl Loaded {
                     gpu_model: Some(self.text(&key::EXPECTED_GPU_MODEL).to_owned())
                         .filter(|model| !model.is_empty()),
                 },
+                image_pull_budget: match self.setting(&key::IMAGE_PULL_BUDGET) {
+                    Some(Setting::Duration(budget)) => Some(*budget),
+                    _ => None,
+                },
             },
             daemon: Daemon {
                 interval: self.duration(&key::INTERVAL),

@@ -47,6 +47,8 @@ pub struct Check {
     pub rules: Vec<PathBuf>,
     /// `FACT=VALUE`, as `--assume` takes them.
     pub assume: Vec<String>,
+    /// What rules about the time for pulling an image ask for.
+    pub image_pull_budget: Option<Duration>,
     pub expect: Expect,
 }
 

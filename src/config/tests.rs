@@ -29,6 +29,7 @@ only = ["iommu", "gpu-*"]
 skip = ["kubelet"]
 rules = ["/opt/site.toml"]
 assume = ["kubelet.version=1.34.2"]
+image-pull-budget = "30m"
 
 [check.expect]
 gpus = 8
@@ -82,6 +83,7 @@ fn every_key_is_understood_and_handed_on() {
                 nvswitches: Some(4),
                 gpu_model: Some("H200".to_owned()),
             },
+            image_pull_budget: Some(Duration::from_secs(1800)),
         },
         daemon: Daemon { interval: Duration::from_secs(5400), settle: Duration::from_millis(100) },
         publish: Publish {
@@ -361,6 +363,7 @@ fn what_is_printed_says_where_each_value_is_set() {
     skip = ["tee"] # /etc/config.d/\x1b[2J.toml:4
     rules = [] # default
     assume = [] # default
+    # image-pull-budget is not set
 
     [check.expect]
     # gpus is not set

@@ -7,6 +7,7 @@
 mod assumption;
 pub mod boot_config;
 pub mod catalogue;
+pub mod cc_mode;
 pub mod cgroup;
 pub mod cmdline;
 pub mod co_owners;
@@ -110,14 +111,17 @@ impl Needs {
     pub const PCI_CONFIG: Self = Self(1 << 29);
     /// Address windows, virtual functions, width of the link and counted errors of NVIDIA functions.
     pub const PCI_HEALTH: Self = Self(1 << 30);
-    pub const ALL: Self = Self((1 << 31) - 1);
+    /// What cc-manager says about the confidential computing mode.
+    pub const CC_MODE: Self = Self(1 << 31);
+    pub const ALL: Self = Self((1 << 32) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
         .and(Self::CONTAINER_RUNTIME)
         .and(Self::CONTAINER_RUNTIME_VERSION)
         .and(Self::OPERATOR_FILES)
-        .and(Self::CDI);
+        .and(Self::CDI)
+        .and(Self::CC_MODE);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -186,6 +190,7 @@ pub struct Facts {
     pub container_runtime: Option<container_runtime::ContainerRuntime>,
     pub operator_files: Option<operator::Files>,
     pub cdi: Option<operator::Cdi>,
+    pub cc_mode: Option<cc_mode::CcMode>,
 }
 
 /// Reads what is needed, each file once.
@@ -277,6 +282,7 @@ pub fn gather_host_again(
         container_runtime: previous.container_runtime,
         operator_files: previous.operator_files,
         cdi: previous.cdi,
+        cc_mode: previous.cc_mode,
         boot_config,
         os,
         cmdline,
@@ -309,6 +315,7 @@ impl Facts {
         self.operator_files = again
             .alone(Needs::OPERATOR_FILES, self.operator_files, || operator::gather_files(root));
         self.cdi = again.alone(Needs::CDI, self.cdi, || operator::gather_cdi(root));
+        self.cc_mode = again.alone(Needs::CC_MODE, self.cc_mode, || cc_mode::gather(root));
         self
     }
 }

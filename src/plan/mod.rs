@@ -12,6 +12,7 @@ pub mod grub;
 pub mod kubelet;
 mod modules;
 mod propose;
+mod shim;
 pub mod sources;
 #[cfg(test)]
 mod tests;

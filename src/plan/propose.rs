@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::kubelet::Ask;
-use super::sources::Sources;
+use super::sources::{Sources, configurations};
 use super::{
-    Action, ArgumentChange, Plan, Refusal, Refused, Step, StepKind, boot, kubelet, modules,
+    Action, ArgumentChange, Plan, Refusal, Refused, Step, StepKind, boot, kubelet, modules, shim,
 };
+use crate::facts::kata::tee_of_cpu;
 use crate::facts::{Facts, Reading, Value};
+use crate::format::duration::GoDuration;
 use crate::report::{Report, Status};
 use crate::rules::{Edit, Fix, KubeletGate, Rule, Safety, is_plain_argument};
 
@@ -91,6 +93,7 @@ pub fn propose(
         (&wishes.boot_rules, wishes.boot_steps(facts, sources)),
         (&wishes.deny_rules, wishes.deny_steps(sources)),
         (&wishes.load_rules, wishes.load_steps(sources)),
+        (&wishes.shim_rules, wishes.shim_steps(facts, sources)),
         (&wishes.kubelet_rules, kubelet),
     ];
     for (rules, outcome) in outcomes {
@@ -126,6 +129,8 @@ struct Wishes {
     kubelet: Ask,
     restart: bool,
     kubelet_rules: Vec<Box<str>>,
+    create_container_timeout: Option<GoDuration>,
+    shim_rules: Vec<Box<str>>,
 }
 
 impl Wishes {
@@ -172,6 +177,12 @@ impl Wishes {
                         self.kubelet.timeout_at_least.map_or(*duration, |it| it.max(*duration));
                     self.kubelet.timeout_at_least = Some(longest);
                     &mut self.kubelet_rules
+                }
+                Edit::RaiseCreateContainerTimeout(duration) => {
+                    let longest =
+                        self.create_container_timeout.map_or(*duration, |it| it.max(*duration));
+                    self.create_container_timeout = Some(longest);
+                    &mut self.shim_rules
                 }
                 Edit::RestartKubelet => {
                     self.restart = true;
@@ -224,6 +235,22 @@ impl Wishes {
         }
         let text = existing(modules::LOADED, &sources.loaded)?;
         Ok(modules::load(text, &self.load)?.map(StepKind::Write).into_iter().collect())
+    }
+
+    /// Of the shims that start this CPU's guests; the others' are nobody's failure.
+    fn shim_steps(&self, facts: &Facts, sources: &Sources) -> Result<Vec<StepKind>, Refusal> {
+        let Some(wanted) = self.create_container_timeout else { return Ok(Vec::new()) };
+        let tee = tee_of_cpu(facts);
+        let mut steps = Vec::new();
+        for (configuration, own) in configurations(facts).iter().zip(&sources.shims) {
+            let Some(own) =
+                own.as_ref().filter(|_| tee == Reading::Known(configuration.shim.tee()))
+            else {
+                continue;
+            };
+            steps.extend(shim::raise(configuration, own, wanted)?.map(StepKind::Write));
+        }
+        Ok(steps)
     }
 
     /// The steps, and the gates that this program knows nothing about for so new a kubelet.

@@ -2,12 +2,14 @@
 //! which tools a host has. It reads, and decides nothing.
 
 use crate::facts::boot_config::{BootConfig, Loader, grub_defaults};
+use crate::facts::kata::Configuration;
 use crate::facts::{Cause, Facts, Reading};
 use crate::host::{DEFAULT_CAP, Root};
 
 use super::grub::Defaults;
 use super::kubelet;
 use super::modules::{DENYLIST, LOADED};
+use super::shim::{self, OwnDropIn};
 use super::{InitramfsTool, Refused};
 
 /// The texts and tools of one host.
@@ -20,6 +22,8 @@ pub struct Sources {
     pub initramfs: Result<Option<InitramfsTool>, Refused>,
     /// Why the kubelet's configuration is not changed, where a file of it cannot be read.
     pub kubelet: Result<kubelet::Files, Refused>,
+    /// Our drop-ins of Kata's configurations, in the order of these; `None` where a shim does not start.
+    pub shims: Vec<Option<OwnDropIn>>,
 }
 
 /// What keeps the kernel's arguments.
@@ -47,7 +51,14 @@ pub fn read(root: &Root, facts: &Facts) -> Sources {
             Some(found) => kubelet::read(root, found),
             None => Ok(kubelet::Files::default()),
         },
+        shims: configurations(facts).iter().map(|it| shim::read(root, it)).collect(),
     }
+}
+
+/// The configurations of Kata's shims for GPUs, as far as they were read.
+pub(super) fn configurations(facts: &Facts) -> &[Configuration] {
+    let configurations = facts.kata.as_ref().and_then(|kata| kata.configurations.known());
+    configurations.map_or(&[], Vec::as_slice)
 }
 
 fn boot(root: &Root, facts: &Facts) -> Boot {

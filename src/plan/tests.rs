@@ -16,7 +16,7 @@ fn planned(fixture: &str, tee: Tee, version: &str, allowed: Allowed<'_>) -> Prop
     let version = Value::parse(version, crate::facts::Kind::Version).unwrap();
     let assumed = Assumptions::from([("kubelet.version", version)]);
     let facts = gather(&root, &Run::on(&root), Needs::ALL, assumed);
-    let platform = Platform { stage: Stage::Host, tee: Some(tee) };
+    let platform = Platform { stage: Stage::Kata, tee: Some(tee) };
     let rules = RuleSet::with_site(&Catalogue::built_in(), &[]).unwrap();
     let chosen = rules.choose(&Filter::default(), platform).unwrap();
     let header = Header {

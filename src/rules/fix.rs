@@ -16,7 +16,7 @@ use crate::facts::{Kind, Needs};
 use crate::format::duration::GoDuration;
 
 /// A fix and when it is one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fix {
     /// All must hold of the host; what cannot be told does not hold.
     pub when: Vec<Arc<Test>>,
@@ -61,6 +61,8 @@ pub enum Edit {
     DropRefusedKubeletGates,
     /// The kubelet waits at least so long for its runtime.
     RaiseKubeletTimeout(GoDuration),
+    /// The Kata shims for this CPU's guests wait at least so long for a container to be created.
+    RaiseCreateContainerTimeout(GoDuration),
     RestartKubelet,
     /// `modprobe` does not load these modules by themselves, nor does the initramfs.
     DenyModules(Vec<String>),
@@ -69,7 +71,7 @@ pub enum Edit {
 }
 
 /// The key of each edit in a rule file, and what its value is.
-pub(super) const EDIT_KEYS: [&str; 10] = [
+pub(super) const EDIT_KEYS: [&str; 11] = [
     "add-kernel-argument",
     "remove-kernel-argument",
     "remove-kernel-arguments",
@@ -77,6 +79,7 @@ pub(super) const EDIT_KEYS: [&str; 10] = [
     "enable-kubelet-gate",
     "drop-refused-kubelet-gates",
     "raise-kubelet-timeout",
+    "raise-create-container-timeout",
     "restart-kubelet",
     "deny-modules",
     "load-modules",
@@ -94,6 +97,7 @@ impl Edit {
             | Self::DropRefusedKubeletGates
             | Self::RaiseKubeletTimeout(_)
             | Self::RestartKubelet => Needs::KUBELET.and(Needs::KUBELET_VERSION),
+            Self::RaiseCreateContainerTimeout(_) => Needs::KATA.and(Needs::CPU),
             Self::DenyModules(_) | Self::LoadModules(_) => Needs::OS,
         }
     }
@@ -130,6 +134,9 @@ impl fmt::Display for Edit {
             }
             Self::RaiseKubeletTimeout(duration) => {
                 write!(out, "set the kubelet's runtimeRequestTimeout to {duration}")
+            }
+            Self::RaiseCreateContainerTimeout(duration) => {
+                write!(out, "set the Kata shim's create_container_timeout to {duration}")
             }
             Self::RestartKubelet => out.write_str("restart the kubelet and watch it"),
             Self::DenyModules(modules) => write!(out, "keep from loading: {}", modules.join(", ")),
@@ -186,13 +193,9 @@ impl Loader<'_> {
             "drop-refused-kubelet-gates" => {
                 self.asked(key, item).then_some(Edit::DropRefusedKubeletGates)?
             }
-            "raise-kubelet-timeout" => {
-                let written = text(item, key, self.problems)?;
-                let duration = GoDuration::parse(written).ok();
-                if duration.is_none() {
-                    self.problems.add(item.at, format!("`{written}` is no duration, like 20m"));
-                }
-                Edit::RaiseKubeletTimeout(duration?)
+            "raise-kubelet-timeout" => Edit::RaiseKubeletTimeout(self.duration(key, item)?),
+            "raise-create-container-timeout" => {
+                Edit::RaiseCreateContainerTimeout(self.duration(key, item)?)
             }
             "restart-kubelet" => self.asked(key, item).then_some(Edit::RestartKubelet)?,
             "deny-modules" => Edit::DenyModules(self.modules(key, item)?),
@@ -217,6 +220,15 @@ impl Loader<'_> {
             return None;
         }
         Some(value.to_owned())
+    }
+
+    fn duration(&self, key: &str, item: &Item) -> Option<GoDuration> {
+        let written = text(item, key, self.problems)?;
+        let duration = GoDuration::parse(written).ok();
+        if duration.is_none() {
+            self.problems.add(item.at, format!("`{written}` is no duration, like 20m"));
+        }
+        duration
     }
 
     fn modules(&self, key: &str, item: &Item) -> Option<Vec<String>> {

@@ -34,6 +34,10 @@ fn every_edit_is_read() {
             "take out the feature gates that this kubelet refuses",
         ),
         ("raise-kubelet-timeout = \"20m\"", "set the kubelet's runtimeRequestTimeout to 20m0s"),
+        (
+            "raise-create-container-timeout = \"20m\"",
+            "set the Kata shim's create_container_timeout to 20m0s",
+        ),
         ("restart-kubelet = true", "restart the kubelet and watch it"),
         ("deny-modules = [\"nouveau\", \"nvidia\"]", "keep from loading: nouveau, nvidia"),
         ("load-modules = [\"vfio-pci\"]", "load at boot: vfio-pci"),

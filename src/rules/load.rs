@@ -9,13 +9,13 @@ use super::document::{Item, Position};
 use super::fields::Fields;
 use super::fix::{Edit, Fix};
 use super::problem::Problems;
-use super::rule::{Advice, Case, Each, Origin, Resolution, Revision, Rule};
+use super::rule::{Advice, Case, Each, Origin, Resolution, Revision, Rule, Setting};
 use super::test::Test;
 use super::words::{Group, Severity, Stage, Tee, Word};
 use crate::format::version::Version;
 
 pub(super) const FILE_KEYS: [&str; 3] = ["schema", "rule", "override"];
-pub(super) const RULE_KEYS: [&str; 21] = [
+pub(super) const RULE_KEYS: [&str; 22] = [
     "id",
     "title",
     "good",
@@ -37,6 +37,7 @@ pub(super) const RULE_KEYS: [&str; 21] = [
     "resolved-by",
     "since",
     "changed",
+    "setting",
 ];
 pub(super) const CASE_KEYS: [&str; 2] = ["when", "expect"];
 pub(super) const FIX_KEYS: [&str; 3] = ["when", "safety", "edits"];
@@ -149,6 +150,8 @@ impl Loader<'_> {
             resolved_by: fields.word::<Resolution>("resolved-by"),
             since: self.version(&fields, "since"),
             changed: fields.array("changed").iter().filter_map(|it| self.revision(it)).collect(),
+            setting: fields.word::<Setting>("setting"),
+            bound: None,
             origin: Origin { file: Arc::clone(&self.problems.file), line: fields.at.line },
             overridden: None,
         };

@@ -22,6 +22,7 @@
 //! advice = [{ text = "Let the GPU Operator bind it." }]
 //! since = "0.1.0"                         # which version had it first, and what later ones changed
 //! changed = [{ version = "0.2.0", what = "also about NVSwitches" }]
+//! setting = "image-pull-budget"           # a key of [check] that sets the durations of this rule
 //! ```
 //!
 //! Rules stand from cause to effect, and may need only rules before them. Conditions (`applies`, `where`,
@@ -60,7 +61,7 @@ pub use engine::{Look, Looks, Role, judge, looks};
 pub use fix::{Edit, Fix, KubeletGate, Safety, is_plain_argument};
 pub(crate) use problem::SHOWN;
 pub use problem::{LoadError, Problem};
-pub use rule::{Advice, Case, Each, Origin, Override, Resolution, Revision, Rule};
+pub use rule::{Advice, Bound, Case, Each, Origin, Override, Resolution, Revision, Rule, Setting};
 pub use schema::schema;
 pub use set::{RuleFile, RuleSet};
 pub use test::{AbsentIs, Offending, Operator, Pattern, Spoken, Test};

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::fix::{Edit, Fix};
-use super::test::Test;
+use super::test::{Operator, Test};
 use super::words::{Group, Severity, Stage, Tee};
-use crate::facts::Needs;
 use crate::facts::catalogue::Collection;
+use crate::facts::{Needs, Value};
+use crate::format::duration::GoDuration;
 
 /// What is required of a host, why, and what to do when it is not so.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// Kebab-case; it names the thing that is judged.
     pub id: Box<str>,
@@ -43,12 +44,16 @@ pub struct Rule {
     pub since: Option<String>,
     /// What changed about it since, in the order in which it is written.
     pub changed: Vec<Revision>,
+    /// The key of the site's configuration whose value takes the place of the rule's durations.
+    pub setting: Option<Setting>,
+    /// What the site has set there, and where.
+    pub bound: Option<Bound>,
     pub origin: Origin,
     pub overridden: Option<Override>,
 }
 
 /// The members of a collection that a rule is about.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Each {
     pub collection: &'static Collection,
     /// All must hold of a member.
@@ -56,14 +61,14 @@ pub struct Each {
 }
 
 /// What is expected under which conditions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Case {
     pub when: Vec<Arc<Test>>,
     pub expect: Vec<Arc<Test>>,
 }
 
 /// What a person must do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Advice {
     pub when: Vec<Arc<Test>>,
     pub text: String,
@@ -93,6 +98,22 @@ impl super::words::Word for Resolution {
     }
 }
 
+super::words::words! {
+    /// A key of `[check]` in the configuration of a site, by which it sets the durations of rules.
+    Setting {
+        /// The time that a guest has to pull an image and start a container.
+        ImagePullBudget = "image-pull-budget",
+    }
+}
+
+/// A duration that a site wants in the place of the built-in one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    pub value: GoDuration,
+    /// The file and line that set it.
+    pub by: String,
+}
+
 /// Where a rule or an override is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -113,6 +134,29 @@ pub struct Override {
 impl Rule {
     pub fn is_disabled(&self) -> bool {
         self.overridden.as_ref().is_some_and(|change| change.disabled)
+    }
+
+    /// The rule with a site's value where it asks for a duration, and where a fix sets one.
+    #[must_use]
+    pub(super) fn bound_by(&self, bound: Bound) -> Self {
+        let mut rule = self.clone();
+        let value = || Value::Duration(bound.value);
+        for test in rule.cases.iter_mut().flat_map(|case| &mut case.expect) {
+            let operator = match &test.operator {
+                Operator::AtLeast(Value::Duration(_)) => Operator::AtLeast(value()),
+                Operator::Below(Value::Duration(_)) => Operator::Below(value()),
+                _ => continue,
+            };
+            *test = Arc::new(Test { fact: test.fact, operator, absent: test.absent });
+        }
+        for edit in rule.fixes.iter_mut().flat_map(|fix| &mut fix.edits) {
+            if let Edit::RaiseKubeletTimeout(time) | Edit::RaiseCreateContainerTimeout(time) = edit
+            {
+                *time = bound.value;
+            }
+        }
+        rule.bound = Some(bound);
+        rule
     }
 
     /// All that is compared to judge the rule and to choose its fix and its advice.

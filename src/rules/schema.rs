@@ -8,7 +8,7 @@ use super::fix::{EDIT_KEYS, KubeletGate, Safety};
 use super::load::{
     ADVICE_KEYS, CASE_KEYS, FILE_KEYS, FIX_KEYS, OVERRIDE_KEYS, REVISION_KEYS, RULE_KEYS, SCHEMA,
 };
-use super::rule::Resolution;
+use super::rule::{Resolution, Setting};
 use super::test::{AbsentIs, Operator};
 use super::words::{Group, Severity, Stage, Tee, Word};
 use crate::facts::Kind;
@@ -120,6 +120,10 @@ fn rule(catalogue: &Catalogue) -> Json {
             text("The version of the program, or of a site's rules, that had the rule first.")
         }
         "changed" => array_of("revision"),
+        "setting" => word::<Setting>(
+            "A key of [check] in the site's configuration: where it is set, it takes the place of the \
+             durations that this rule asks for, and of those that its fixes set.",
+        ),
         _ => word::<Resolution>("What alone makes a failure go away."),
     });
     json!({
@@ -152,6 +156,9 @@ fn edit(catalogue: &Catalogue) -> Json {
             "enable-kubelet-gate" => word::<KubeletGate>("The kubelet has this gate on."),
             "drop-refused-kubelet-gates" => flag("No gate is set that this kubelet refuses."),
             "raise-kubelet-timeout" => text("runtimeRequestTimeout is at least this long."),
+            "raise-create-container-timeout" => {
+                text("create_container_timeout of the Kata shims for this CPU is at least this long.")
+            }
             "restart-kubelet" => flag("The kubelet is restarted and watched."),
             "deny-modules" => texts("Modules that are not loaded by themselves."),
             _ => texts("Modules that are loaded at boot."),

@@ -8,7 +8,7 @@ use super::catalogue::Catalogue;
 use super::document;
 use super::load::{self, Change, Content, Draft, Patterns};
 use super::problem::{Hint, LoadError, Problem, Problems, SHOWN};
-use super::rule::{Origin, Override, Rule};
+use super::rule::{Bound, Origin, Override, Rule, Setting};
 use super::words::Stage;
 
 /// A rule file of a site: its name, for messages, and its text.
@@ -63,6 +63,16 @@ impl RuleSet {
     /// Whether any rule belongs to a stage itself, and not only to the stages before it.
     pub fn has_stage(&self, stage: Stage) -> bool {
         self.rules.iter().any(|rule| rule.stage == stage && !rule.is_disabled())
+    }
+
+    /// The same rules with what a site wants in the place of their durations.
+    #[must_use]
+    pub fn with_setting(self, setting: Setting, bound: &Bound) -> Self {
+        let bind = |rule: Arc<Rule>| match rule.setting {
+            Some(of_rule) if of_rule == setting => Arc::new(rule.bound_by(bound.clone())),
+            _ => rule,
+        };
+        Self { rules: self.rules.into_iter().map(bind).collect() }
     }
 
     pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {

@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 
 use super::catalogue::Catalogue;
+use super::rule::{Bound, Setting};
 use super::set::{RuleFile, RuleSet};
 use super::test::{Operator, Pattern};
 use super::testing::{catalogue, rule, rules};
 use super::words::{Group, Severity, Stage, Tee};
 use crate::facts::{Kind, Value};
+use crate::format::duration::GoDuration;
 
 fn load(text: &str) -> Result<RuleSet, String> {
     let file = RuleFile { name: "site.toml", text };
@@ -310,6 +312,27 @@ fn what_a_file_says_is_safe_to_show_in_messages() {
         text,
         "site.toml:2:1: unknown key `a\\x1b[31m\\n` in a rule file; it can be schema, rule, override\n"
     );
+}
+
+#[test]
+fn a_setting_of_the_site_takes_the_place_of_a_rules_durations() {
+    let bound = Bound { value: GoDuration::from_minutes(30), by: "config.toml:3".to_owned() };
+    let rules = RuleSet::with_site(&Catalogue::built_in(), &[]).unwrap();
+    let before: Vec<String> = rules.rules().iter().map(|rule| format!("{rule:?}")).collect();
+    let after = rules.with_setting(Setting::ImagePullBudget, &bound);
+    let mut changed = Vec::new();
+    for (rule, before) in after.rules().iter().zip(before) {
+        if format!("{rule:?}") == before {
+            continue;
+        }
+        changed.push(&*rule.id);
+        let wanted = rule.cases[0].expect[0].operator.to_string();
+        assert_eq!(wanted, "at least 30m0s", "{}", rule.id);
+        let edits: Vec<String> = rule.fixes[0].edits.iter().map(ToString::to_string).collect();
+        assert!(edits[0].ends_with("to 30m0s"), "{edits:?}");
+        assert_eq!(rule.bound.as_ref(), Some(&bound));
+    }
+    assert_eq!(changed, ["kubelet-runtime-request-timeout", "image-pull-time"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ const LOCK: &str = "var/lib/ccgpu-node/lock";
 /// How names of its temporary files begin.
 const TEMPORARY: &str = ".ccgpu-node";
 /// What of a host is looked at.
-const LOOKED_AT: [&str; 3] = ["etc", "boot", "var"];
+const LOOKED_AT: [&str; 4] = ["etc", "boot", "opt", "var"];
 
 /// A file as its readers see it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod faults;
 mod furnish;
 mod golden;
 mod injection;
+mod kata;
 mod kubelet;
 mod menu;
 mod others;

@@ -3,7 +3,7 @@
 //!
 //! | in the world | what it is |
 //! |---|---|
-//! | `/etc`, `/boot`, `/var`, `/sys`, `/dev/vfio` | the recorded host's, as real files, writable |
+//! | `/etc`, `/boot`, `/opt`, `/var`, `/sys`, `/dev/vfio` | the recorded host's, as real files, writable |
 //! | `/usr` | this machine's, read-only; the recorded host's and `stubs/` laid over it |
 //! | `/proc` | recorded files; `self` and some others lead into a real one at `/proc/kernel` |
 //! | `/run/stub` | how the stand-ins are told to misbehave, and what they keep |
@@ -27,7 +27,7 @@ use crate::menu;
 /// What production code is given as well.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// Directories that a run may change and `reset` puts back.
-const CHANGED: [&str; 6] = ["boot", "etc", "proc", "run", "sys", "var"];
+const CHANGED: [&str; 7] = ["boot", "etc", "opt", "proc", "run", "sys", "var"];
 /// Exit code of a program that was killed for taking too long.
 pub(crate) const TOO_LONG: i32 = -2;
 

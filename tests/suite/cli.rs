@@ -21,7 +21,6 @@ fn usage_errors_exit_with_2_and_print_no_report() {
         &["fix", "--automatic", "--expect", "gpus=8"],
         &["check", "--rules", "/nowhere.toml"],
         &["check", "--stage", "moon"],
-        &["check", "--stage", "workload"],
         &["check", "--root", "/", "--host", "-"],
         &["rules", "show", "gpu-presnt"],
         &["frobnicate"],

@@ -27,3 +27,4 @@ mod sandbox;
 mod shared_hosts;
 mod topology;
 mod wait;
+mod workload;

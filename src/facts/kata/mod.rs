@@ -19,7 +19,7 @@ use crate::host::{Root, Run};
 pub(super) use list::{COLLECTIONS, FACTS};
 pub use place::{Layout, Place, Places};
 pub(super) use place::{exists, find};
-pub(super) use shim::tee_of_cpu;
+pub(crate) use shim::tee_of_cpu;
 pub use shim::{Language, Shim};
 pub use values::Configuration;
 

@@ -154,7 +154,7 @@ fn in_directory(root: &Root, directory: &str) -> Reading<Vec<ConfigurationFile>>
 }
 
 /// The trusted execution environment of the CPU's vendor, whether it is switched on or not.
-pub(in crate::facts) fn tee_of_cpu(facts: &Facts) -> Reading<&'static str> {
+pub(crate) fn tee_of_cpu(facts: &Facts) -> Reading<&'static str> {
     const VENDOR: &str = "cpu.vendor";
     let read = catalogue::fact(VENDOR).map(|fact| (fact.read)(facts).reading);
     let vendor = match (read, facts.assumed.get(VENDOR)) {

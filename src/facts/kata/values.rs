@@ -19,6 +19,8 @@ const IMAGE_PULL: &str = "agent.image_pull_timeout";
 pub struct Configuration {
     pub shim: Shim,
     pub path: String,
+    /// The directory of its drop-ins, whether it exists or not; `None` where the shim does not start.
+    pub drop_ins: Option<String>,
     /// Whether a shim starts with it.
     pub loads: Told<bool>,
     pub confidential_guest: Told<bool>,
@@ -60,6 +62,7 @@ impl Configuration {
         Self {
             shim,
             path,
+            drop_ins: None,
             loads: Told::new(loads, source.clone()).with_note(cause.to_string()),
             confidential_guest: told(&cause, &source),
             cold_plug_vfio: told(&cause, &source),
@@ -89,6 +92,7 @@ impl Reader<'_> {
         Ok(Configuration {
             shim: self.file.shim.clone(),
             path: self.file.path.clone(),
+            drop_ins: Some(effective.directory.clone()),
             loads: Told::known(true, self.source()),
             confidential_guest: self.or_default(
                 &of_hypervisor("confidential_guest"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cdi, Device, Files, VALIDATIONS, cdi, sockets};
+use super::{CC_MANAGER, Cdi, Device, Files, VALIDATIONS, cdi, sockets};
 use crate::facts::catalogue::{Collection, Evidence, Fact};
 use crate::facts::pci::{Pci, is_vfio};
 use crate::facts::{Cause, Facts, Kind, Needs, Reading, Source, Value};
@@ -15,7 +15,6 @@ const CDI: Needs = Needs::CDI.and(WITH_DEVICES);
 const OF_CONTAINERS: [&str; 4] =
     [".driver-ctr-ready", "driver-ready", "toolkit-ready", "cuda-ready"];
 const VFIO_READY: &str = "vfio-pci-ready";
-const CC_MANAGER: &str = ".cc-manager-ctr-ready";
 const WORKLOAD_TYPE: &str = "workload-type";
 
 pub(in crate::facts) const FACTS: &[Fact] = &[
@@ -238,7 +237,7 @@ fn devices(pci: &Pci) -> Reading<Devices> {
 }
 
 /// The nodes below `/dev/vfio` by which a device may be named: its own and its group's.
-fn nodes(pci: &Pci, index: usize) -> Reading<Vec<String>> {
+pub(crate) fn nodes(pci: &Pci, index: usize) -> Reading<Vec<String>> {
     let Some(placement) = pci.placement(index) else {
         return Reading::Unreadable(Cause::NotGathered);
     };

@@ -13,12 +13,17 @@ use crate::host::{FileKind, Root};
 
 pub(super) use cdi::gather as gather_cdi;
 pub use cdi::{Cdi, Device};
+pub(crate) use list::nodes as nodes_of;
 pub(super) use list::{COLLECTIONS, FACTS};
 pub use sockets::Sockets;
+pub(super) use validations::CLOCK_SLACK;
 pub use validations::{Validation, Validations};
 
 /// Where the operands leave their validation files.
-const VALIDATIONS: &str = "/run/nvidia/validations";
+pub(super) const VALIDATIONS: &str = "/run/nvidia/validations";
+
+/// The one that cc-manager leaves when it has tried to set a mode, whether it could or not.
+pub(super) const CC_MANAGER: &str = ".cc-manager-ctr-ready";
 
 #[derive(Debug)]
 pub struct Operator {

@@ -9,7 +9,7 @@ const WORKLOAD_TYPE: &str = "workload-type";
 
 /// A file that changed so many seconds before the boot is from before it: boot times are whole seconds,
 /// and clocks are set in the first ones.
-const CLOCK_SLACK: i64 = 60;
+pub(in crate::facts) const CLOCK_SLACK: i64 = 60;
 
 /// More names than the operator has operands.
 const NAMES_LIMIT: usize = 1000;

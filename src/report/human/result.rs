@@ -89,6 +89,10 @@ pub(super) fn block(
         let text = format!("severity set by {}: {}", change.origin.file, change.reason);
         page.entry(BODY, "site", &[(Ink::Faint, &text)])?;
     }
+    if let (Some(setting), Some(bound)) = (rule.setting, &rule.bound) {
+        let text = format!("{setting} = {} in {}", bound.value, bound.by);
+        page.entry(BODY, "site", &[(Ink::Faint, &text)])?;
+    }
     Ok(())
 }
 

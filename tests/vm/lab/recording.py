@@ -63,7 +63,7 @@ def _fix(rule):
 # Name, command, exit code.
 REPAIR = [
     ("argument", _fix(RULES["argument"]), 4),
-    ("gate", _fix(RULES["gate"]), 0),
+    ("gate", _fix(RULES["gate"]), 4),
     ("gate back", "ccgpu-node --color never rollback --yes", 0),
     ("argument back", "ccgpu-node --color never rollback --yes", 0),
 ]

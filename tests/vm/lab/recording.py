@@ -29,27 +29,30 @@ printf '[Service]\\nRestartSec=200ms\\n' >/etc/systemd/system/kubelet.service.d/
 sed -i "s/^GRUB_CMDLINE_LINUX_DEFAULT=.*/GRUB_CMDLINE_LINUX_DEFAULT='quiet intel_iommu=off'/
     s/console=ttyS0/& no_timer_check panic=-1/" /etc/default/grub
 update-grub"""
-# All that is dirty is written soon, and others on the machine ask for what they wrote to be kept: what lies between
-# two writes of a file is on the disk more often than in a calm hour.
-HURRY = """set -e
+INSTALL = """set -e
 dpkg -i /lab/ccgpu-node.deb
 systemctl disable -q ccgpu-node.service
-sync
-cd /proc/sys
+sync"""
+# In a calm hour much is written between two flushes, in any order. In a hurried one all that is dirty is written soon,
+# and others on the machine ask for what they wrote to be kept, so that a file is met between two writes to it.
+SURROUNDINGS = {
+    "calm": ":",
+    "hurried": """cd /proc/sys
 echo 50 >vm/dirty_writeback_centisecs
 echo 100 >vm/dirty_expire_centisecs
 [ ! -e fs/xfs ] || echo 100 >fs/xfs/xfssyncd_centisecs
-(while :; do sync; sleep 0.2; done) >/dev/null 2>&1 3>&- &"""
+(while :; do sync; sleep 0.2; done) >/dev/null 2>&1 3>&- &""",
+}
 SHOW = "for file in {files}; do base64 -w0 $file; echo; done"
 PLAIN = """sed -i "s/intel_iommu=off/intel_iommu=on/" /etc/default/grub
 update-grub"""
 
 
-def steps(commands):
+def steps(commands, surroundings):
     """The recorded boot: before each command a mark in the log, after it some time for what it left dirty, and what
     the files hold then."""
     show = SHOW.format(files=" ".join(FILES))
-    listed = [("hurry", HURRY, 0), ("start", f"mark start; {show}", 0)]
+    listed = [("install", INSTALL, 0), (surroundings, SURROUNDINGS[surroundings], 0), ("start", f"mark start; {show}", 0)]
     for name, command, code in commands:
         listed.append((name, f"mark '{name}'; {command}", code))
         listed.append((f"after {name}", f"mark 'after {name}'; sleep 4; {show}", 0))
@@ -142,9 +145,9 @@ def arranged(boot_filesystem, log):
     return cache.kept(f"power-loss-{boot_filesystem}.img", ingredients, build)
 
 
-def record(image, commands, package, work, log):
+def record(image, commands, surroundings, package, work, log):
     """Boots a copy of the image with a log under its disk, installs the package, and carries out the commands."""
-    scenario = steps(commands)
+    scenario = steps(commands, surroundings)
     files = {"ccgpu-node.deb": (package.read_bytes(), 0o644)}
     lab_disk([(name, line) for name, line, _ in scenario], work / "lab.img", files)
     copy, writes = work / "recorded.img", work / "writes.log"

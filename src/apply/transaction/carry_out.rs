@@ -219,7 +219,9 @@ fn record_entries(
 /// The program that wrote them leaves the boot loader with what the journal of the file system has not let
 /// go of yet.
 fn settle_entries(transaction: &Transaction<'_>, step: usize) -> Result<(), Failure> {
-    undo::one_of_each_directory(transaction.story().files(step)).try_for_each(boot_menu::settle)?;
+    let files = transaction.story().files(step).iter();
+    let there = files.filter(|file| !matches!(file.after, None | Some(Content::Absent)));
+    undo::one_of_each_directory(there).try_for_each(boot_menu::settle)?;
     Ok(())
 }
 

@@ -290,7 +290,9 @@ fn read_again(
         match &step.kind {
             StepKindRecord::Write => {}
             StepKindRecord::BootMenu { .. } | StepKindRecord::LoaderEntries { .. } => {
+                // With one that is gone again its directory may be gone.
                 let known = files.iter().filter(|file| file.after.is_some());
+                let known = known.filter(|file| file.before != Content::Absent);
                 one_of_each_directory(known).try_for_each(boot_menu::settle)?;
             }
             StepKindRecord::Initramfs { tool } => initramfs::rebuild((*tool).into())?,

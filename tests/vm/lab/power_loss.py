@@ -24,7 +24,7 @@ class Outcome:
     mounted: int = 0
     # What was wrong: the states in which it was.
     bad: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
-    # How `recover` ended, by the first line of its answer.
+    # What `recover` said, without the paths.
     recovered: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
     @property
@@ -61,6 +61,9 @@ class Replay:
         # From the first mark on nothing happens before it; the last one is behind all that counts.
         during = self.epochs[marked[FIRST] + 1 : marked[LAST] + 1]
         self.states = list(write_log.states([epoch for epoch in during if epoch.writes], subsets, seed))
+
+    def close(self):
+        self.log.close()
 
     def sample(self, budget):
         """States to judge: all at the flushes, and of the others as many as the budget has left, by chance."""
@@ -131,7 +134,7 @@ def _wrong_after_mount(state, menu, image, mount, versions, outcome):
             if content not in versions.of_file(index, state.step):
                 yield f"{path} is {_described(content, versions)}"
         code, said = mounted.recover(crash_state.arguments(menu or b""))
-        outcome.recovered[said.strip().splitlines()[0] if said.strip() else ""] += 1
+        outcome.recovered[said.strip().partition(": /")[0]] += 1
         if code not in CLEAN:
             yield f"recover ends with {code}: {said.strip()}"
         files = tuple(mounted.read(recording.FILES))

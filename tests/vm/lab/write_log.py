@@ -67,6 +67,9 @@ class WriteLog:
         if (magic, version, sector) != (MAGIC, VERSION, SECTOR):
             raise ValueError(f"{path} is no log of writes with sectors of {SECTOR} bytes")
 
+    def close(self):
+        self.file.close()
+
     def data(self, write):
         self.file.seek(write.data)
         data = self.file.read(write.length)

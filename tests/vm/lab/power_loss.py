@@ -134,7 +134,9 @@ def _wrong_after_mount(state, menu, image, mount, versions, outcome):
             if content not in versions.of_file(index, state.step):
                 yield f"{path} is {_described(content, versions)}"
         code, said = mounted.recover(crash_state.arguments(menu or b""))
-        outcome.recovered[said.strip().partition(": /")[0]] += 1
+        # Lines that go on begin with a blank.
+        told = [line.partition(": /")[0] for line in said.splitlines() if line[:1].strip()]
+        outcome.recovered["; ".join(told)] += 1
         if code not in CLEAN:
             yield f"recover ends with {code}: {said.strip()}"
         files = tuple(mounted.read(recording.FILES))

@@ -58,7 +58,11 @@ fn put(tree: &Tree, path: &str, after: Option<&[u8]>) -> Result<(), StateError> 
     let metadata = Metadata::new(0o644, tree.owner());
     let metadata = before.is_none().then_some(&metadata);
     let before = Content::of(before.as_deref());
-    replace::replace(tree, &place, &Change { before, after, metadata, temporary: &temporary })?;
+    replace::replace(
+        tree,
+        &place,
+        &Change { before, after, metadata, temporary: &temporary, settle: None },
+    )?;
     Ok(())
 }
 

@@ -95,7 +95,11 @@ fn put(
     let metadata = Metadata::new(0o644, tree.owner());
     let metadata = before.is_none().then_some(&metadata);
     let before = Content::of(before);
-    replace::replace(tree, &place, &Change { before, after, metadata, temporary: &temporary })
+    replace::replace(
+        tree,
+        &place,
+        &Change { before, after, metadata, temporary: &temporary, settle: None },
+    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,10 @@
 //! besides its bytes, and exchanged with it; then it is checked that what came out is what was read. A
 //! link at the end of the path stays, the file that it leads to is changed. What cannot be kept is
 //! refused by name before anything happens; a protection such as the immutable flag is never taken off.
+//!
+//! A boot loader replays no journal: it may see the new name beside the inode as it was before the file was
+//! written, or the old name beside an inode that is freed. For its files the file system is settled before
+//! the exchange and once more before the old file goes, so that each of them is whole where it looks.
 
 mod examine;
 mod metadata;
@@ -13,6 +17,8 @@ mod swap;
 #[expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod tests;
 
+use std::io;
+
 use rustix::io::Errno;
 
 use super::tree::TreeError;
@@ -20,7 +26,7 @@ use crate::plan::Digest;
 
 pub(super) use examine::{Original, check_directory, content, examine};
 pub(super) use metadata::Metadata;
-pub(super) use swap::{Change, replace, sweep};
+pub(super) use swap::{Change, Settle, replace, sweep};
 
 /// Bytes that a file to be changed may have.
 pub const CAP: u64 = 4 << 20;
@@ -91,6 +97,9 @@ pub enum ReplaceError {
     /// was read then; whether that outlives a power cut is not known.
     #[error("cannot {what} {path}, which is now {}", describe(*now))]
     Unknown { path: String, what: &'static str, now: Now, source: Errno },
+    /// Linux sees the file as `now` says; the boot loader may see it otherwise.
+    #[error("cannot bring {path} to where the boot loader reads it, which is now {}", describe(*now))]
+    Unsettled { path: String, now: Now, source: io::Error },
 }
 
 fn describe(now: Now) -> &'static str {

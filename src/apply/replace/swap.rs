@@ -1,5 +1,6 @@
 //! The exchange itself, and what is left of one that was interrupted.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
@@ -9,8 +10,11 @@ use super::examine::{self, Identity, Original, content, refused};
 use super::{Content, Metadata, Now, Refusal, ReplaceError};
 use crate::apply::tree::{Place, Tree, TreeError, sync, write_whole};
 
+/// Brings a file system to where a boot loader reads it, which is not in the journal.
+pub(in crate::apply) type Settle<'a> = &'a dyn Fn() -> io::Result<()>;
+
 /// What is to become of one file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(in crate::apply) struct Change<'a> {
     /// What has to stand there.
     pub(in crate::apply) before: Content,
@@ -20,6 +24,8 @@ pub(in crate::apply) struct Change<'a> {
     pub(in crate::apply) metadata: Option<&'a Metadata>,
     /// The temporary name, in the same directory.
     pub(in crate::apply) temporary: &'a str,
+    /// For a file that a boot loader reads; what is done last, the caller settles.
+    pub(in crate::apply) settle: Option<Settle<'a>>,
 }
 
 /// Changes the file at a place, or leaves it as it was found.
@@ -44,12 +50,13 @@ pub(in crate::apply) fn replace(
             let metadata = change.metadata.cloned();
             let metadata = metadata.unwrap_or_else(|| Metadata::new(0o644, tree.owner()));
             let file = swap.write(bytes, &metadata)?;
-            swap.or_drop(&file, swap.create())?;
+            swap.or_drop(&file, swap.settle().and_then(|()| swap.create()))?;
             swap.sync_directory()
         }
         (Some(original), Some(bytes)) => {
             let file = swap.write(bytes, change.metadata.unwrap_or(&original.metadata))?;
-            swap.or_drop(&file, swap.exchange(&original, &file))?;
+            let exchanged = swap.settle().and_then(|()| swap.exchange(&original, &file));
+            swap.or_drop(&file, exchanged)?;
             swap.sync_directory()
         }
     }
@@ -129,6 +136,7 @@ impl Swap<'_> {
             self.put_back(file)?;
             return Err(changed);
         }
+        self.settle()?;
         self.unlink_temporary().map_err(|errno| self.after_error("remove what was", errno))
     }
 
@@ -178,6 +186,7 @@ impl Swap<'_> {
             self.sync_directory()?;
             return Err(changed);
         }
+        self.settle()?;
         self.unlink_temporary().map_err(|errno| self.after_error("remove", errno))?;
         self.sync_directory()
     }
@@ -196,6 +205,15 @@ impl Swap<'_> {
     fn sync_directory(&self) -> Result<(), ReplaceError> {
         retry_on_intr(|| rustix::fs::fsync(&self.place.directory))
             .map_err(|errno| self.after_error("sync the directory of", errno))
+    }
+
+    /// Both files are whole to the boot loader then, whichever of them it finds under the name.
+    fn settle(&self) -> Result<(), ReplaceError> {
+        let Some(settle) = self.change.settle else { return Ok(()) };
+        settle().map_err(|source| {
+            let (path, now) = (self.place.path.clone(), self.now());
+            ReplaceError::Unsettled { path, now, source }
+        })
     }
 
     fn rename(&self, from: &str, to: &str, flags: RenameFlags) -> Result<(), Errno> {
@@ -227,13 +245,17 @@ impl Swap<'_> {
 
     /// An error at or after the exchange: the file itself is asked.
     fn after_error(&self, what: &'static str, source: Errno) -> ReplaceError {
-        let now = match content(self.place, &self.place.name) {
+        let now = self.now();
+        ReplaceError::Unknown { path: self.place.path.clone(), what, now, source }
+    }
+
+    fn now(&self) -> Now {
+        match content(self.place, &self.place.name) {
             Ok(now) if now == self.change.before => Now::Before,
             Ok(now) if now == Content::of(self.change.after) => Now::After,
             Ok(_) => Now::Foreign,
             Err(_) => Now::CannotTell,
-        };
-        ReplaceError::Unknown { path: self.place.path.clone(), what, now, source }
+        }
     }
 }
 

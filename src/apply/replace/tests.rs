@@ -1,6 +1,8 @@
 //! What replacing a file keeps, and what it refuses: compared with what `stat` and `getfattr` see.
 
+use std::cell::RefCell;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +38,7 @@ fn change_from(
     after: Option<&[u8]>,
 ) -> Result<(), ReplaceError> {
     let before = Content::of(before);
-    let change = Change { before, after, metadata: None, temporary: TEMPORARY };
+    let change = Change { before, after, metadata: None, temporary: TEMPORARY, settle: None };
     replace(tree, &tree.place(path)?, &change)
 }
 
@@ -357,7 +359,8 @@ fn meanwhile(somebody: impl FnOnce(&Path)) -> (Result<(), ReplaceError>, Vec<u8>
     let (_directory, tree, file) = host();
     let place = tree.place("/etc/default/grub").unwrap();
     let before = Content::of(Some(BEFORE));
-    let change = Change { before, after: Some(AFTER), metadata: None, temporary: TEMPORARY };
+    let change =
+        Change { before, after: Some(AFTER), metadata: None, temporary: TEMPORARY, settle: None };
     let swap = Swap { place: &place, change: &change };
     let original = examine(&tree, &place).unwrap().unwrap();
     let new = swap.write(AFTER, &original.metadata).unwrap();
@@ -393,7 +396,8 @@ fn filesystems_that_cannot_exchange_get_a_look_and_a_rename() {
     let (_directory, tree, file) = host();
     let place = tree.place("/etc/default/grub").unwrap();
     let before = Content::of(Some(BEFORE));
-    let change = Change { before, after: Some(AFTER), metadata: None, temporary: TEMPORARY };
+    let change =
+        Change { before, after: Some(AFTER), metadata: None, temporary: TEMPORARY, settle: None };
     let swap = Swap { place: &place, change: &change };
     let original = examine(&tree, &place).unwrap().unwrap();
     swap.write(AFTER, &original.metadata).unwrap();
@@ -406,6 +410,64 @@ fn filesystems_that_cannot_exchange_get_a_look_and_a_rename() {
     assert_eq!(names(file.parent().unwrap()), ["grub"]);
 }
 
+/// What stands under the name and under the temporary name each time the file system is to be settled. The
+/// `fails`th time it cannot be.
+fn settled(
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+    fails: usize,
+) -> (Result<(), ReplaceError>, Vec<[Option<Vec<u8>>; 2]>, PathBuf, tempfile::TempDir) {
+    let (directory, tree, file) = host();
+    if before.is_none() {
+        fs::remove_file(&file).unwrap();
+    }
+    let seen = RefCell::new(Vec::new());
+    let settle = || {
+        let both = [file.clone(), file.with_file_name(TEMPORARY)];
+        seen.borrow_mut().push(both.map(|path| fs::read(path).ok()));
+        if seen.borrow().len() == fails { Err(io::Error::other("busy")) } else { Ok(()) }
+    };
+    let place = tree.place("/etc/default/grub").unwrap();
+    let change = Change {
+        before: Content::of(before),
+        after,
+        metadata: None,
+        temporary: TEMPORARY,
+        settle: Some(&settle),
+    };
+    let result = replace(&tree, &place, &change);
+    (result, seen.into_inner(), file, directory)
+}
+
+#[test]
+fn both_files_are_whole_where_a_boot_loader_looks_before_either_of_them_moves_or_goes() {
+    let (old, new) = (Some(BEFORE.to_vec()), Some(AFTER.to_vec()));
+    let (result, seen, file, _directory) = settled(Some(BEFORE), Some(AFTER), 0);
+    result.unwrap();
+    assert_eq!(seen, [[old.clone(), new.clone()], [new.clone(), old.clone()]]);
+    assert_eq!(names(file.parent().unwrap()), ["grub"]);
+    let (result, seen, ..) = settled(None, Some(AFTER), 0);
+    result.unwrap();
+    assert_eq!(seen, [[None, new]]);
+    let (result, seen, ..) = settled(Some(BEFORE), None, 0);
+    result.unwrap();
+    assert_eq!(seen, [[None, old]]);
+}
+
+#[test]
+fn a_filesystem_that_cannot_be_settled_keeps_the_old_file_somewhere() {
+    let unsettled = |result| match result {
+        Err(ReplaceError::Unsettled { now, .. }) => now,
+        other => panic!("{other:?}"),
+    };
+    let (result, _, file, _directory) = settled(Some(BEFORE), Some(AFTER), 1);
+    assert_eq!(unsettled(result), Now::Before);
+    assert_eq!(names(file.parent().unwrap()), ["grub"]);
+    let (result, _, file, _directory) = settled(Some(BEFORE), Some(AFTER), 2);
+    assert_eq!(unsettled(result), Now::After);
+    assert_eq!(fs::read(file.with_file_name(TEMPORARY)).unwrap(), BEFORE);
+}
+
 #[test]
 fn files_come_and_go() {
     let (_directory, tree, file) = host();
@@ -414,7 +476,8 @@ fn files_come_and_go() {
     let before = Content::Absent;
     let metadata = Metadata::new(0o640, tree.owner());
     let metadata = Some(&metadata);
-    let change = Change { before, after: Some(AFTER), metadata, temporary: TEMPORARY };
+    let change =
+        Change { before, after: Some(AFTER), metadata, temporary: TEMPORARY, settle: None };
     replace(&tree, &tree.place("/etc/default/grub").unwrap(), &change).unwrap();
     assert_eq!(fs::read(&file).unwrap(), AFTER);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o640);

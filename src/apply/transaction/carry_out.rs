@@ -1,5 +1,7 @@
 //! Carrying out a plan: the way forward, and the turn back where it does not go on.
 
+use std::io;
+
 use super::boot::{after_undo, after_verification, settle_sentinel};
 use super::prepare::prepare;
 use super::undo::{self, Skip, UndoError, Units};
@@ -9,7 +11,7 @@ use crate::apply::interrupt::Interrupt;
 use crate::apply::journal::record::{FileRecord, MetadataRecord, Record};
 use crate::apply::journal::{self, State, Transaction, history};
 use crate::apply::lock::Lock;
-use crate::apply::replace::{self, Change, Content, Metadata, Refusal, ReplaceError};
+use crate::apply::replace::{self, Change, Content, Metadata, Refusal, ReplaceError, Settle};
 use crate::apply::tree::Tree;
 use crate::plan::{Action, BootMenu, Digest, FileChange, Plan, StepKind};
 
@@ -95,7 +97,9 @@ fn forward(
             StepKind::Act(Action::UpdateLoaderEntries(change)) => {
                 // Whatever came of it, what the files are now is ours.
                 let updated = loader_entries::update(change);
-                record_entries(tree, transaction, index).and(updated.map_err(Failure::from))
+                record_entries(tree, transaction, index)
+                    .and(updated.map_err(Failure::from))
+                    .and_then(|()| settle_entries(transaction, index))
             }
             StepKind::Act(Action::RebuildInitramfs(tool)) => {
                 initramfs::rebuild(*tool).map_err(Failure::from)
@@ -113,7 +117,9 @@ fn forward(
 /// An error of a replacement leaves the file as it was found, unless it says that it does not know.
 fn untouched(step: usize, failure: &Failure) -> Option<usize> {
     let touched = match failure {
-        Failure::Replace(error) => matches!(error, ReplaceError::Unknown { .. }),
+        Failure::Replace(error) => {
+            matches!(error, ReplaceError::Unknown { .. } | ReplaceError::Unsettled { .. })
+        }
         _ => true,
     };
     (!touched).then_some(step)
@@ -140,7 +146,7 @@ fn write(
     for directory in tree.missing_parents(&file.real)? {
         tree.make_directory(&directory, 0o755)?;
     }
-    put(tree, transaction, file, change.after.as_deref(), change.new_mode)
+    put(tree, transaction, file, change.after.as_deref(), change.new_mode, None)
 }
 
 fn put(
@@ -149,6 +155,7 @@ fn put(
     file: &FileRecord,
     after: Option<&[u8]>,
     new_mode: u32,
+    settle: Option<Settle<'_>>,
 ) -> Result<(), Failure> {
     if Content::of(after) == file.before {
         return Ok(());
@@ -157,7 +164,7 @@ fn put(
     let metadata = Metadata::new(new_mode, tree.owner());
     let metadata = (file.before == Content::Absent).then_some(&metadata);
     let temporary = undo::temporary(transaction.number(), file.image, undo::Way::There);
-    let change = Change { before: file.before, after, metadata, temporary: &temporary };
+    let change = Change { before: file.before, after, metadata, temporary: &temporary, settle };
     Ok(replace::replace(tree, &place, &change)?)
 }
 
@@ -173,7 +180,8 @@ fn generate(
     journal::keep_after(tree, transaction.number(), file.image, &bytes)?;
     file.after = Some(Content::of(Some(&bytes)));
     transaction.append(&Record::Generated { step, files: vec![file.clone()] })?;
-    put(tree, transaction, &file, Some(&bytes), 0o644)?;
+    let settle = || boot_menu::settle(&menu.target).map_err(io::Error::other);
+    put(tree, transaction, &file, Some(&bytes), 0o644, Some(&settle))?;
     Ok(boot_menu::settle(&menu.target)?)
 }
 
@@ -206,6 +214,15 @@ fn record_entries(
         }
     }
     Ok(transaction.append(&Record::Generated { step, files })?)
+}
+
+/// The program that wrote them leaves the boot loader with what the journal of the file system has not let
+/// go of yet.
+fn settle_entries(transaction: &Transaction<'_>, step: usize) -> Result<(), Failure> {
+    let files = transaction.story().files(step).iter();
+    let there = files.filter(|file| !matches!(file.after, None | Some(Content::Absent)));
+    undo::one_of_each_directory(there).try_for_each(boot_menu::settle)?;
+    Ok(())
 }
 
 fn finish(

@@ -1,6 +1,9 @@
 //! Putting files back. What is to be done with a file is decided by what it holds now; the journal only
 //! says what it may hold. If one holds something else, nothing at all is touched.
 
+use std::collections::BTreeMap;
+use std::io;
+
 use rustix::io::Errno;
 
 use super::carry_out::{chain, metadata_of};
@@ -8,7 +11,7 @@ use super::{Failure, Occasion};
 use crate::apply::actions::{boot_menu, initramfs, kubelet};
 use crate::apply::journal::Transaction;
 use crate::apply::journal::record::{FileRecord, StepKindRecord};
-use crate::apply::replace::{self, Change, Content, Metadata, Refusal, ReplaceError};
+use crate::apply::replace::{self, Change, Content, Metadata, Refusal, ReplaceError, Settle};
 use crate::apply::tree::{Place, Tree, TreeError};
 
 /// In which direction a temporary file was on its way.
@@ -144,6 +147,13 @@ pub(super) fn undo(
             "{path} was changed by somebody else; nothing more was touched"
         )));
     }
+    if occasion.boot.is_some() {
+        // What is swept may be what the boot loader still finds under the name of the menu. If it cannot be
+        // settled, all goes back nevertheless, and the last time it is settled says why not.
+        for path in one_of_each_directory(read_by_boot_loader(transaction)) {
+            let _ = boot_menu::settle(path);
+        }
+    }
     for (file, _) in &found {
         sweep(tree, transaction, file)?;
     }
@@ -151,7 +161,7 @@ pub(super) fn undo(
     let mut undone = Undone::default();
     for (file, standing) in found.iter().rev() {
         if *standing != Standing::Before {
-            put_back(tree, transaction, file, *standing)?;
+            put_back(tree, transaction, occasion, file, *standing)?;
             undone.restored.push(file.path.clone());
         }
     }
@@ -164,6 +174,30 @@ pub(super) fn undo(
         Some((file, _)) => Err(Failure::NotBack { path: file.path.clone() }.into()),
         None => Ok(undone),
     }
+}
+
+/// Files of the steps that have begun, where they are known to have come into place.
+fn read_by_boot_loader<'a>(
+    transaction: &'a Transaction<'_>,
+) -> impl Iterator<Item = &'a FileRecord> {
+    let story = transaction.story();
+    let begun = story.steps().filter(|(step, record, _)| {
+        story.started.contains(step)
+            && matches!(
+                record.kind,
+                StepKindRecord::BootMenu { .. } | StepKindRecord::LoaderEntries { .. }
+            )
+    });
+    begun.flat_map(|(_, _, files)| files).filter(|file| file.after.is_some())
+}
+
+/// Paths of files, one where several are in one directory: to settle that is to settle them all.
+pub(super) fn one_of_each_directory<'a>(
+    files: impl IntoIterator<Item = &'a FileRecord>,
+) -> impl Iterator<Item = &'a str> {
+    let directory = |path: &'a str| path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let paths = files.into_iter().map(|file| (directory(&file.real), file.real.as_str()));
+    paths.collect::<BTreeMap<_, _>>().into_values()
 }
 
 fn sweep(tree: &Tree, transaction: &Transaction<'_>, file: &FileRecord) -> Result<(), UndoError> {
@@ -201,6 +235,7 @@ fn sweep_menus(tree: &Tree, transaction: &Transaction<'_>) -> Result<(), Failure
 fn put_back(
     tree: &Tree,
     transaction: &Transaction<'_>,
+    occasion: &Occasion,
     file: &FileRecord,
     standing: Standing,
 ) -> Result<(), UndoError> {
@@ -223,11 +258,20 @@ fn put_back(
     }
     let metadata: Option<Metadata> = metadata_of(file);
     let temporary = temporary(transaction.number(), file.image, Way::Back);
+    let settle = || -> io::Result<()> {
+        // As before it was swept.
+        let _ = boot_menu::settle(&file.real);
+        Ok(())
+    };
+    let settle: Option<Settle<'_>> = (occasion.boot.is_some()
+        && read_by_boot_loader(transaction).any(|other| other.real == file.real))
+    .then_some(&settle);
     let change = Change {
         before: now,
         after: bytes.as_deref(),
         metadata: metadata.as_ref(),
         temporary: &temporary,
+        settle,
     };
     Ok(replace::replace(tree, &place, &change)?)
 }
@@ -244,11 +288,12 @@ fn read_again(
     let restart = units == Units::Restart || story.prepare.boot.as_ref() == Some(&boot.id);
     for (_, step, files) in story.steps().filter(|(step, ..)| story.started.contains(step)) {
         match &step.kind {
-            StepKindRecord::Write | StepKindRecord::LoaderEntries { .. } => {}
-            StepKindRecord::BootMenu { .. } => {
-                for file in files.iter().filter(|file| file.after.is_some()) {
-                    boot_menu::settle(&file.path)?;
-                }
+            StepKindRecord::Write => {}
+            StepKindRecord::BootMenu { .. } | StepKindRecord::LoaderEntries { .. } => {
+                // With one that is gone again its directory may be gone.
+                let known = files.iter().filter(|file| file.after.is_some());
+                let known = known.filter(|file| file.before != Content::Absent);
+                one_of_each_directory(known).try_for_each(boot_menu::settle)?;
             }
             StepKindRecord::Initramfs { tool } => initramfs::rebuild((*tool).into())?,
             StepKindRecord::Kubelet { unit } if restart => {

@@ -28,7 +28,7 @@ PACKAGES = [
     "zstd",
 ]
 # What the guest's disks need to be found; all modules would make loading the slowest part of a boot.
-INITRAMFS_MODULES = ["nvme", "ext4", "xfs"]
+INITRAMFS_MODULES = ["nvme", "virtio_blk", "virtio_pci", "ext4", "xfs"]
 ROOT_SIZE, ESP_SIZE = 1500, 64
 # XFS is never made smaller than 300 MiB.
 BOOT_SIZE = {"ext4": 240, "xfs": 320}

@@ -1,7 +1,7 @@
 //! Makes what was written visible to the boot loader, not to Linux alone.
 //!
-//! GRUB reads a file system without replaying its journal. After `syncfs` the data is on disk and XFS may
-//! still hold the new names in its journal only; a freeze makes it write them where GRUB looks.
+//! GRUB reads a file system without replaying its journal. `syncfs` makes ext4 write all of it where GRUB
+//! looks. After it, XFS may still hold new names in its journal only; a freeze makes it write them too.
 
 use std::fs::File;
 use std::io;
@@ -57,7 +57,10 @@ fn settle_with(programs: &Programs, target: &str) -> Result<(), ActionError> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fd = nix::fcntl::open(directory, flags, Mode::empty())
         .map_err(|errno| failed("opened", errno.into()))?;
-    nix::unistd::syncfs(&fd).map_err(|errno| failed("written out", errno.into()))?;
+    // The first one brings metadata to their places, the second one the disk to keep them.
+    for _ in 0..2 {
+        nix::unistd::syncfs(&fd).map_err(|errno| failed("written out", errno.into()))?;
+    }
     let kind = rustix::fs::fstatfs(&fd);
     let kind = kind.map_err(|errno| failed("asked for its kind", errno.into()))?.f_type;
     if u64::try_from(kind) != Ok(XFS) {

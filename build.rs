@@ -19,7 +19,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "rules/platform.toml",
     "rules/kvm.toml",
     "rules/cmdline.toml",
@@ -32,6 +32,7 @@ const FILES: [&str; 13] = [
     "rules/kata.toml",
     "rules/containerd.toml",
     "rules/operator.toml",
+    "rules/workload.toml",
     "rules/system.toml",
 ];
 

@@ -8,6 +8,7 @@ mod assumption;
 pub mod boot_config;
 pub mod catalogue;
 pub mod cgroup;
+pub mod cluster;
 pub mod cmdline;
 pub mod container_runtime;
 pub mod cpu;
@@ -24,6 +25,7 @@ pub mod modules;
 pub mod operator;
 pub mod os;
 pub mod pci;
+pub mod pod_resources;
 mod sysfs;
 pub mod tee;
 #[cfg(test)]
@@ -92,14 +94,20 @@ impl Needs {
     pub const OPERATOR_FILES: Self = Self(1 << 24);
     /// The specifications of the Container Device Interface.
     pub const CDI: Self = Self(1 << 25);
-    pub const ALL: Self = Self((1 << 26) - 1);
+    /// What the running kubelet tells of devices, over a socket of this machine.
+    pub const POD_RESOURCES: Self = Self(1 << 26);
+    /// What the API server says, where the user wants it asked.
+    pub const CLUSTER: Self = Self(1 << 27);
+    pub const ALL: Self = Self((1 << 28) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
         .and(Self::CONTAINER_RUNTIME)
         .and(Self::CONTAINER_RUNTIME_VERSION)
         .and(Self::OPERATOR_FILES)
-        .and(Self::CDI);
+        .and(Self::CDI)
+        .and(Self::POD_RESOURCES)
+        .and(Self::CLUSTER);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -164,6 +172,8 @@ pub struct Facts {
     pub container_runtime: Option<container_runtime::ContainerRuntime>,
     pub operator_files: Option<operator::Files>,
     pub cdi: Option<operator::Cdi>,
+    pub pod_resources: Option<pod_resources::PodResources>,
+    pub cluster: Option<cluster::Cluster>,
 }
 
 /// Reads what is needed, each file once.
@@ -235,6 +245,8 @@ pub fn gather_host_again(
         container_runtime: previous.container_runtime,
         operator_files: previous.operator_files,
         cdi: previous.cdi,
+        pod_resources: previous.pod_resources,
+        cluster: previous.cluster,
         boot_config,
         os,
         cmdline,
@@ -266,6 +278,16 @@ impl Facts {
         self.operator_files = again
             .alone(Needs::OPERATOR_FILES, self.operator_files, || operator::gather_files(root));
         self.cdi = again.alone(Needs::CDI, self.cdi, || operator::gather_cdi(root));
+        // Nothing tells when the answers of these two change; they are as old as the other facts.
+        let wanted = Needs::POD_RESOURCES;
+        self.pod_resources =
+            again.source(wanted.and(Needs::KUBELET), wanted, self.pod_resources, || {
+                pod_resources::gather(run, self.kubelet.as_ref())
+            });
+        let (wanted, named) = (Needs::CLUSTER, Needs::KUBELET.and(Needs::OS));
+        self.cluster = again.source(wanted.and(named), wanted, self.cluster, || {
+            cluster::gather(run, self.kubelet.as_ref(), self.os.as_ref())
+        });
         self
     }
 }

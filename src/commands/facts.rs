@@ -8,7 +8,8 @@ use crate::report::facts_json;
 
 pub(super) fn run(arguments: &cli::Facts) -> Result<Exit, CommandError> {
     let assumed = host::assumptions(&arguments.host.assume)?;
-    let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
+    let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?
+        .asking_cluster(host::cluster(&arguments.cluster)?);
     let facts = gather(&opened.root, &opened.run, Needs::ALL, assumed);
     let wanted = |name: &str| {
         arguments.only.is_empty()

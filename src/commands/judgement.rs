@@ -5,6 +5,7 @@ use super::{CommandError, header, host, platform};
 use crate::cli;
 use crate::config::{Check, Loaded, Place};
 use crate::facts::{Assumptions, Facts, Needs, gather_host_again};
+use crate::host::api_server::Access;
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, RuleSet, Stage, Tee, judge};
 
@@ -24,6 +25,8 @@ pub(crate) struct Wanted {
     /// That of the CPU's vendor, where it is not given.
     pub(super) tee: Option<Tee>,
     pub(super) assumed: Assumptions,
+    /// How the cluster is asked, where it is.
+    pub(crate) cluster: Option<Access>,
     pub(super) site: SetBySite,
 }
 
@@ -49,10 +52,12 @@ impl Wanted {
             stage: selection.stage.map(Stage::from),
             tee: selection.tee.map(Tee::from),
             assumed: host::assumptions(assume)?,
+            cluster: None,
             site: SetBySite::default(),
         };
         let Some(site) = site else { return Ok(wanted) };
-        let Check { stage, tee, only, skip, rules: _, assume } = &site.config.check;
+        let Check { stage, tee, only, skip, rules: _, assume, cluster, kubeconfig } =
+            &site.config.check;
         let place = |key: &str| site.place("check", key);
         if wanted.filter.only.is_empty() && !only.is_empty() {
             wanted.filter.only.clone_from(only);
@@ -74,7 +79,16 @@ impl Wanted {
             wanted.assumed = host::assumptions(assume)?;
             wanted.site.assume = place("assume");
         }
+        if *cluster {
+            wanted.cluster = Some(Access { kubeconfig: kubeconfig.clone() });
+        }
         Ok(wanted)
+    }
+
+    /// With the cluster asked as the command line says, where it does.
+    pub(super) fn with_cluster(self, typed: &cli::Cluster) -> Result<Self, CommandError> {
+        let cluster = host::cluster(typed)?.or(self.cluster);
+        Ok(Self { cluster, ..self })
     }
 
     /// What to begin with where nothing was gathered before.

@@ -100,13 +100,15 @@ pub static SECTIONS: [Section; 7] = [
 ];
 
 /// By section, as they are printed.
-pub static KEYS: [&Key; 19] = [
+pub static KEYS: [&Key; 21] = [
     &STAGE,
     &TEE,
     &ONLY,
     &SKIP,
     &RULES,
     &ASSUME,
+    &CLUSTER,
+    &KUBECONFIG,
     &INTERVAL,
     &SETTLE,
     &NFD,
@@ -168,6 +170,22 @@ pub(super) static ASSUME: Key = Key {
     doc: "Vouch for facts that cannot be read here, such as kubelet.version=1.34.2.",
     kind: Kind::Assumptions,
     default: NO_NAMES,
+};
+
+pub(super) static CLUSTER: Key = Key {
+    section: "check",
+    name: "cluster",
+    doc: "Ask the cluster's API server about this node too, with the kubelet's own credentials.",
+    kind: Kind::Flag,
+    default: Some(Setting::Flag(false)),
+};
+
+pub(super) static KUBECONFIG: Key = Key {
+    section: "check",
+    name: "kubeconfig",
+    doc: "The kubeconfig by which it is asked; unless set, the kubelet's.",
+    kind: Kind::Directory,
+    default: None,
 };
 
 pub(super) static INTERVAL: Key = Key {

@@ -233,6 +233,11 @@ impl Loaded {
                 skip: self.list(&key::SKIP),
                 rules: self.list(&key::RULES).into_iter().map(PathBuf::from).collect(),
                 assume: self.list(&key::ASSUME),
+                cluster: self.flag(&key::CLUSTER),
+                kubeconfig: match self.text(&key::KUBECONFIG) {
+                    "" => None,
+                    path => Some(PathBuf::from(path)),
+                },
             },
             daemon: Daemon {
                 interval: self.duration(&key::INTERVAL),

@@ -47,6 +47,10 @@ pub struct Check {
     pub rules: Vec<PathBuf>,
     /// `FACT=VALUE`, as `--assume` takes them.
     pub assume: Vec<String>,
+    /// Whether the cluster's API server is asked, as `--cluster` does.
+    pub cluster: bool,
+    /// By which kubeconfig, where not by the kubelet's.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// How the daemon watches.

@@ -29,6 +29,8 @@ only = ["iommu", "gpu-*"]
 skip = ["kubelet"]
 rules = ["/opt/site.toml"]
 assume = ["kubelet.version=1.34.2"]
+cluster = true
+kubeconfig = "/root/.kube/config"
 
 [daemon]
 interval = "1h30m"
@@ -72,6 +74,8 @@ fn every_key_is_understood_and_handed_on() {
             skip: texts(&["kubelet"]),
             rules: vec!["/opt/site.toml".into()],
             assume: texts(&["kubelet.version=1.34.2"]),
+            cluster: true,
+            kubeconfig: Some("/root/.kube/config".into()),
         },
         daemon: Daemon { interval: Duration::from_secs(5400), settle: Duration::from_millis(100) },
         publish: Publish {

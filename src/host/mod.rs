@@ -15,6 +15,7 @@ mod reading;
 mod recorder;
 mod root;
 mod run;
+mod service;
 pub mod steps;
 mod terminal;
 pub mod trace;

@@ -110,6 +110,12 @@ impl Run {
         Self { cluster: access, ..self }
     }
 
+    /// The same, without the answers so far.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Self { asked: RefCell::default(), ..self }
+    }
+
     /// Whether the API server is asked, or was when the capture was made.
     pub fn asks_cluster(&self) -> bool {
         match &self.way {

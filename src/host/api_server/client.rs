@@ -14,6 +14,7 @@ use super::certificate::Examined;
 use super::credentials::Credentials;
 use super::{Access, Answers, Usual, exec};
 use crate::host::run::Output;
+use crate::host::service::beside;
 use crate::host::{Cause, Reading, Stopwatch, now};
 
 /// For everything.
@@ -53,18 +54,9 @@ fn answers(path: &Path, node: Option<&str>, deadline: Duration) -> Result<Answer
     if !is_name(&node) {
         return Err(format!("{node:?} is no name of a node"));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime: {error}"))?;
-    let asked = runtime
-        .block_on(async { tokio::time::timeout(left(), ask(credentials, &node)).await })
-        .unwrap_or_else(|_| {
-            Err(format!("the API server gave no answer in {} s", deadline.as_secs()))
-        });
-    // A name that is still being looked up is not waited for.
-    runtime.shutdown_background();
-    asked
+    beside(left(), async move || ask(credentials, &node).await)?.unwrap_or_else(|| {
+        Err(format!("the API server gave no answer in {} s", deadline.as_secs()))
+    })
 }
 
 async fn ask(credentials: Credentials, node: &str) -> Result<Answers, String> {

@@ -16,6 +16,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Status};
 
 use super::reading::{Cause, Reading};
+use super::service::beside;
 
 /// From the first byte of the first question to the last of the last answer.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -117,10 +118,10 @@ fn look_within(socket: &Path, deadline: Duration, cap: usize) -> Reading<PodReso
     })
 }
 
-fn within<T>(
+fn within<T: Send>(
     socket: &Path,
     deadline: Duration,
-    ask: impl AsyncFnOnce(Kubelet) -> Result<T, String>,
+    ask: impl AsyncFnOnce(Kubelet) -> Result<T, String> + Send,
 ) -> Reading<T> {
     match nix::sys::stat::stat(socket) {
         Ok(_) => {}
@@ -128,23 +129,17 @@ fn within<T>(
         Err(nix::errno::Errno::EACCES) => return Reading::Unreadable(Cause::Permission),
         Err(errno) => return Reading::Unreadable(Cause::Os(errno as i32)),
     }
-    let no_answer = |why: String| Reading::Unreadable(Cause::NoAnswer(why));
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return no_answer(format!("no runtime: {error}")),
+    let asked = async move || match connect(socket.to_owned()).await? {
+        Connected::Nobody => Ok(Reading::Absent),
+        Connected::Denied => Ok(Reading::Unreadable(Cause::Permission)),
+        Connected::To(kubelet) => ask(kubelet).await.map(Reading::Known),
     };
-    let asked = async {
-        match connect(socket.to_owned()).await? {
-            Connected::Nobody => Ok(Reading::Absent),
-            Connected::Denied => Ok(Reading::Unreadable(Cause::Permission)),
-            Connected::To(kubelet) => ask(kubelet).await.map(Reading::Known),
-        }
-    };
-    match runtime.block_on(async { tokio::time::timeout(deadline, asked).await }) {
-        Ok(Ok(reading)) => reading,
-        Ok(Err(why)) => no_answer(why),
-        Err(_) => no_answer(format!("the kubelet gave no answer in {} s", deadline.as_secs())),
-    }
+    let answer = beside(deadline, asked).and_then(|in_time| {
+        in_time.unwrap_or_else(|| {
+            Err(format!("the kubelet gave no answer in {} s", deadline.as_secs()))
+        })
+    });
+    answer.unwrap_or_else(|why| Reading::Unreadable(Cause::NoAnswer(why)))
 }
 
 /// What came of knocking.

@@ -5,6 +5,7 @@
 
 mod config_space;
 mod redact;
+mod services;
 mod toml;
 mod words;
 

@@ -4,6 +4,7 @@
 //! so that a fact that is added later leaks nothing before somebody thought about it.
 
 use super::config_space;
+use super::services;
 use super::toml;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
 use crate::facts::interrupts;
@@ -58,6 +59,7 @@ const CDI_KEYS: &[&str] = &["cdiVersion", "kind", "name", "path", "hostPath"];
 /// Redacts in place.
 pub(super) fn redact(archive: &mut Archive) {
     drop_other_processes(archive);
+    services::redact(archive);
     let paths: Vec<String> = archive.entries().map(|(path, _)| path.to_owned()).collect();
     for path in paths {
         let Some(Entry { node, .. }) = archive.entry_mut(&path) else { continue };

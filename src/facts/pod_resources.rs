@@ -36,11 +36,12 @@ pub(super) fn gather(run: &Run, kubelet: Option<&Kubelet>) -> PodResources {
 }
 
 impl PodResources {
-    /// NVIDIA's devices that are offered, resource by resource.
+    /// NVIDIA's resources that are offered, each with the number of its devices. Absent where the kubelet is
+    /// too old to tell.
     pub fn offered(&self) -> Reading<Vec<(&str, usize)>> {
-        self.answer(|told| {
+        self.all_offered().map(|offered| {
             let mut counted: Vec<(&str, usize)> = Vec::new();
-            for device in told.offered.iter().filter(|device| device.is_nvidia()) {
+            for device in offered.iter().filter(|device| device.is_nvidia()) {
                 match counted.iter_mut().find(|(resource, _)| *resource == device.resource) {
                     Some((_, count)) => *count += device.ids.len(),
                     None => counted.push((&device.resource, device.ids.len())),
@@ -50,17 +51,27 @@ impl PodResources {
         })
     }
 
-    /// The devices of a resource that no pod holds.
+    /// How many devices of a resource no pod holds. Absent as with [`Self::offered`].
     pub fn free(&self, resource: &str) -> Reading<usize> {
-        self.answer(|told| {
-            let ids = |devices: &mut dyn Iterator<Item = &Device>| -> BTreeSet<String> {
-                let own = devices.filter(|device| device.resource == resource);
-                own.flat_map(|device| device.ids.iter().cloned()).collect()
-            };
-            let offered = ids(&mut told.offered.iter());
-            let held = ids(&mut told.pods.iter().flat_map(|pod| &pod.devices));
-            offered.difference(&held).count()
+        fn ids<'d>(
+            devices: impl Iterator<Item = &'d Device>,
+            resource: &str,
+        ) -> BTreeSet<&'d String> {
+            let own = devices.filter(|device| device.resource == resource);
+            own.flat_map(|device| &device.ids).collect()
+        }
+        self.all_offered().and_then(|offered| {
+            let offered = ids(offered.iter(), resource);
+            self.answer(|told| {
+                let held = told.pods.iter().flat_map(|pod| &pod.devices);
+                offered.difference(&ids(held, resource)).count()
+            })
         })
+    }
+
+    fn all_offered(&self) -> Reading<&Vec<Device>> {
+        self.answer(|told| told.offered.as_ref())
+            .and_then(|offered| offered.map_or(Reading::Absent, Reading::Known))
     }
 
     /// Absent where none serves the socket.

@@ -251,7 +251,7 @@ fn explained(missing: &Missing) -> String {
     }
 }
 
-pub(super) fn is_of_interest(label: &str) -> bool {
+pub(crate) fn is_of_interest(label: &str) -> bool {
     LABELS.iter().any(|start| label.starts_with(start))
 }
 

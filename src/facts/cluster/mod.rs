@@ -16,6 +16,7 @@ use super::{Cause, Reading};
 use crate::host::api_server::Usual;
 use crate::host::{Output, Run};
 
+pub(crate) use list::is_of_interest;
 pub(super) use list::{COLLECTIONS, FACTS};
 pub use object::{
     Metadata, Node, NodeSpec, NodeStatus, RuntimeClass, RuntimeClasses, Scheduling, Taint,

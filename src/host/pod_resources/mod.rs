@@ -38,8 +38,8 @@ const NO_POD: (&str, &str) = ("ccgpu-node", "Nowhere");
 pub struct PodResources {
     /// The pods that hold devices. Names come from the cluster and may hold anything.
     pub pods: Vec<Pod>,
-    /// What device plugins offer, held or not.
-    pub offered: Vec<Device>,
+    /// What device plugins offer, held or not; `None` where the kubelet is too old to tell.
+    pub offered: Option<Vec<Device>>,
     pub get: Get,
 }
 
@@ -184,12 +184,13 @@ impl Kubelet {
         answer.map(message::ListResponse::pods).map_err(|status| refusal(&status))
     }
 
-    /// An old kubelet that does not know the question offers nothing that could be told.
-    async fn offered(&mut self, cap: usize) -> Result<Vec<Device>, String> {
+    /// Until 1.28 a feature gate decided whether this is told.
+    async fn offered(&mut self, cap: usize) -> Result<Option<Vec<Device>>, String> {
         let nothing = message::Nothing {};
         match self.ask::<_, message::AllocatableResponse>(OFFERED, nothing, cap).await? {
-            Ok(answer) => Ok(answer.devices()),
-            Err(status) if status.code() == Code::Unimplemented => Ok(Vec::new()),
+            Ok(answer) => Ok(Some(answer.devices())),
+            Err(status) if status.code() == Code::Unimplemented => Ok(None),
+            Err(status) if status.message().contains("disabled") => Ok(None),
             Err(status) => Err(refusal(&status)),
         }
     }

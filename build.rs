@@ -21,7 +21,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "rules/platform.toml",
     "rules/kvm.toml",
     "rules/cmdline.toml",
@@ -35,6 +35,7 @@ const FILES: [&str; 15] = [
     "rules/kata.toml",
     "rules/containerd.toml",
     "rules/operator.toml",
+    "rules/workload.toml",
     "rules/system.toml",
     "rules/cc-mode.toml",
 ];

@@ -127,11 +127,22 @@ pub struct Host {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "host")]
     pub root: Option<PathBuf>,
     /// Look at a captured host; - reads it from standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "cluster")]
     pub host: Option<PathBuf>,
     /// Vouch for a fact that cannot be read here, such as kubelet.version=1.34.2 (repeatable).
     #[arg(long, value_name = "FACT=VALUE")]
     pub assume: Vec<String>,
+}
+
+/// Whether the cluster is asked what it says of this machine.
+#[derive(Debug, Default, Args)]
+pub struct Cluster {
+    /// Ask the cluster's API server about this node too, with the kubelet's own credentials.
+    #[arg(long, conflicts_with = "root")]
+    pub cluster: bool,
+    /// Ask it by this kubeconfig instead of the kubelet's.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cluster")]
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// Which rules count.
@@ -187,6 +198,8 @@ pub struct Check {
     pub host: Host,
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub cluster: Cluster,
     #[arg(long, default_value = "human")]
     pub format: CheckFormat,
     /// Write the report into this file, all at once, instead of to standard output.
@@ -215,6 +228,8 @@ pub struct Wait {
     pub assume: Vec<String>,
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub cluster: Cluster,
     /// Give up after this time, such as 90s, 20m or 1h30m [default: never].
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     pub timeout: Option<Duration>,
@@ -453,6 +468,8 @@ pub enum TextFormat {
 pub struct Facts {
     #[command(flatten)]
     pub host: Host,
+    #[command(flatten)]
+    pub cluster: Cluster,
     /// Print only facts and collections whose name starts so (repeatable).
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     pub only: Vec<String>,
@@ -515,8 +532,10 @@ pub struct Capture {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "host")]
     pub root: Option<PathBuf>,
     /// Look at a captured host: redacts it once more.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "cluster")]
     pub host: Option<PathBuf>,
+    #[command(flatten)]
+    pub cluster: Cluster,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ fuzz_target!(|text: &[u8]| {
     read_back(&archive);
     recorded(&archive);
     let notes = vec!["made by a fuzzer".to_owned()];
-    let captured = capture(Root::archive(archive), notes);
+    let captured = capture(Root::archive(archive), None, notes);
     read_back(&captured);
 });
 

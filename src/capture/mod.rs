@@ -6,19 +6,23 @@
 mod config_space;
 mod disk;
 mod redact;
+mod services;
 mod toml;
 mod words;
 
 use crate::facts::{self, Assumptions, Needs};
+use crate::host::api_server::Access;
 use crate::host::{Archive, Node, Reading, Root, Run};
 
 /// The configuration space of a PCI Express function, in bytes.
 const CONFIG_SPACE: u64 = 4096;
 
 /// Reads all facts of a host once more, keeping what was read, and redacts it.
-pub fn capture(root: Root, notes: Vec<String>) -> Archive {
+///
+/// The API server is asked as `cluster` says.
+pub fn capture(root: Root, cluster: Option<Access>, notes: Vec<String>) -> Archive {
     let root = root.recording();
-    let run = Run::on(&root);
+    let run = Run::on(&root).with_cluster(cluster);
     let _ = facts::gather(&root, &run, Needs::ALL, Assumptions::default());
     read_config_space(&root);
     let mut archive = root.recorded();

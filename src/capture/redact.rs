@@ -5,6 +5,7 @@
 
 use super::config_space;
 use super::disk;
+use super::services;
 use super::toml;
 use super::words::{MASK, kernel_key, kubelet_flag, mask};
 use crate::facts::{cc_mode, interrupts};
@@ -60,6 +61,7 @@ const CDI_KEYS: &[&str] = &["cdiVersion", "kind", "name", "path", "hostPath"];
 pub(super) fn redact(archive: &mut Archive) {
     drop_other_processes(archive);
     drop_other_pods(archive);
+    services::redact(archive);
     let paths: Vec<String> = archive.entries().map(|(path, _)| path.to_owned()).collect();
     for path in paths {
         let Some(Entry { node, .. }) = archive.entry_mut(&path) else { continue };

@@ -6,6 +6,7 @@ use crate::cli;
 use crate::exit::Exit;
 
 pub(super) fn run(arguments: &cli::Capture) -> Result<Exit, CommandError> {
+    let cluster = host::cluster(&arguments.cluster)?;
     let opened = host::open(arguments.root.as_deref(), arguments.host.as_deref())?;
     let mut notes = vec![
         format!("captured by ccgpu-node {}", env!("CARGO_PKG_VERSION")),
@@ -15,6 +16,6 @@ pub(super) fn run(arguments: &cli::Capture) -> Result<Exit, CommandError> {
     if !nix::unistd::geteuid().is_root() {
         notes.push("captured by an ordinary user: what needs root is missing".to_owned());
     }
-    let archive = capture::capture(opened.root, notes);
+    let archive = capture::capture(opened.root, cluster, notes);
     output::write(|out| out.write_all(archive.to_text().as_bytes()))
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::CommandError;
 use crate::facts::expected::Expected;
+use crate::cli;
 use crate::facts::{AssumptionError, Assumptions, assumption, catalogue};
+use crate::host::api_server::{Access, BUILT_IN};
 use crate::host::{Root, Run};
 use crate::report::HostOrigin;
 
@@ -21,6 +23,11 @@ impl Opened {
     pub(crate) fn tracing(self) -> Self {
         Self { root: self.root.tracing(), ..self }
     }
+
+    /// The same host, with its cluster asked too where somebody wants that.
+    pub(crate) fn asking_cluster(self, access: Option<Access>) -> Self {
+        Self { run: self.run.with_cluster(access), ..self }
+    }
 }
 
 pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opened, CommandError> {
@@ -35,6 +42,15 @@ pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opene
     };
     let run = Run::on(&root);
     Ok(Opened { root, run, origin })
+}
+
+/// How the command line wants the cluster asked.
+pub(crate) fn cluster(typed: &cli::Cluster) -> Result<Option<Access>, CommandError> {
+    if typed.cluster && !BUILT_IN {
+        let why = "--cluster: this ccgpu-node was built without the feature that asks the API server";
+        return Err(CommandError::Usage(why.to_owned()));
+    }
+    Ok(typed.cluster.then(|| Access { kubeconfig: typed.kubeconfig.clone() }))
 }
 
 /// Understands `FACT=VALUE`, each checked against the catalogue.

@@ -6,6 +6,7 @@ use crate::cli;
 use crate::config::{Check, Expect, Loaded, Place};
 use crate::facts::expected::{Expected, Wish};
 use crate::facts::{Assumptions, Facts, Needs, gather_host_again};
+use crate::host::api_server::Access;
 use crate::report::Report;
 use crate::rules::{Chosen, Filter, FilterError, Platform, Rule, RuleSet, Stage, Tee, judge};
 
@@ -26,6 +27,8 @@ pub(crate) struct Wanted {
     pub(super) tee: Option<Tee>,
     pub(super) assumed: Assumptions,
     pub(super) expected: Expected,
+    /// How the cluster is asked, where it is.
+    pub(crate) cluster: Option<Access>,
     pub(super) site: SetBySite,
 }
 
@@ -52,10 +55,12 @@ impl Wanted {
             tee: selection.tee.map(Tee::from),
             assumed: host::assumptions(assume)?,
             expected: host::expectations(&selection.expect)?,
+            cluster: None,
             site: SetBySite::default(),
         };
         let Some(site) = site else { return Ok(wanted) };
-        let Check { stage, tee, only, skip, assume, expect, .. } = &site.config.check;
+        let Check { stage, tee, only, skip, assume, expect, cluster, kubeconfig, .. } =
+            &site.config.check;
         wanted.expect_besides(site, expect);
         let place = |key: &str| site.place("check", key);
         if wanted.filter.only.is_empty() && !only.is_empty() {
@@ -78,6 +83,9 @@ impl Wanted {
             wanted.assumed = host::assumptions(assume)?;
             wanted.site.assume = place("assume");
         }
+        if *cluster {
+            wanted.cluster = Some(Access { kubeconfig: kubeconfig.clone() });
+        }
         Ok(wanted)
     }
 
@@ -93,6 +101,12 @@ impl Wanted {
             nvswitches.take().or_else(|| wish(site, "nvswitches", expect.nvswitches.as_ref()));
         *gpu_model =
             gpu_model.take().or_else(|| wish(site, "gpu-model", expect.gpu_model.as_ref()));
+    }
+
+    /// With the cluster asked as the command line says, where it does.
+    pub(super) fn with_cluster(self, typed: &cli::Cluster) -> Result<Self, CommandError> {
+        let cluster = host::cluster(typed)?.or(self.cluster);
+        Ok(Self { cluster, ..self })
     }
 
     /// What to begin with where nothing was gathered before.

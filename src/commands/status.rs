@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &cli::Status, terminal: Terminal) -> Result<ExitCod
 /// daemon of another version, whose rules are others, leave the answer to `check`. So do rules and choices of
 /// the site: the daemon may have been started before they were written.
 pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
-    let cli::Check { host, selection, format: _, output, baseline, verbose: _ } = arguments;
+    let cli::Check { host, selection, cluster, format: _, output, baseline, verbose: _ } = arguments;
     let cli::Host { root, host, assume } = host;
     let cli::Selection { only, skip, rules, stage, tee, expect } = selection;
     let plain = root.is_none()
@@ -47,6 +47,7 @@ pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
         && stage.is_none()
         && tee.is_none()
         && expect.is_empty()
+        && !cluster.cluster
         && output.is_none()
         && baseline.is_none();
     let last = (plain && !site_chooses()).then(|| Last::read(Path::new(RUNTIME_DIRECTORY)))?;

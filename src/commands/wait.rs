@@ -39,8 +39,11 @@ pub(super) fn run(arguments: &cli::Wait, terminal: Terminal) -> Result<ExitCode,
     let stopwatch = Stopwatch::start();
     let running = arguments.root.is_none();
     let Policy { rules, wanted } = Policy::of(running, &arguments.selection, &arguments.assume)?;
+    let wanted = wanted.with_cluster(&arguments.cluster)?;
     let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
-    let opened = host::open(arguments.root.as_deref(), None)?.tracing();
+    let opened = host::open(arguments.root.as_deref(), None)?
+        .tracing()
+        .asking_cluster(wanted.cluster.clone());
     let before = wanted.nothing_known();
     let waiter = Waiter { opened, rules, wanted };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -108,7 +108,7 @@ pub static SECTIONS: [Section; 8] = [
 ];
 
 /// By section, as they are printed.
-pub static KEYS: [&Key; 23] = [
+pub static KEYS: [&Key; 25] = [
     &STAGE,
     &TEE,
     &ONLY,
@@ -116,6 +116,8 @@ pub static KEYS: [&Key; 23] = [
     &RULES,
     &ASSUME,
     &IMAGE_PULL_BUDGET,
+    &CLUSTER,
+    &KUBECONFIG,
     &EXPECTED_GPUS,
     &EXPECTED_NVSWITCHES,
     &EXPECTED_GPU_MODEL,
@@ -212,6 +214,22 @@ pub(super) static IMAGE_PULL_BUDGET: Key = Key {
     doc: "Ask for this much time for a guest to pull an image and start a container; unless set, what the \
           rules say.",
     kind: Kind::Duration(Duration::from_secs(60), DAY),
+    default: None,
+};
+
+pub(super) static CLUSTER: Key = Key {
+    section: "check",
+    name: "cluster",
+    doc: "Ask the cluster's API server about this node too, with the kubelet's own credentials.",
+    kind: Kind::Flag,
+    default: Some(Setting::Flag(false)),
+};
+
+pub(super) static KUBECONFIG: Key = Key {
+    section: "check",
+    name: "kubeconfig",
+    doc: "The kubeconfig by which it is asked; unless set, the kubelet's.",
+    kind: Kind::Directory,
     default: None,
 };
 

@@ -250,6 +250,11 @@ impl Loaded {
                     Some(Setting::Duration(budget)) => Some(*budget),
                     _ => None,
                 },
+                cluster: self.flag(&key::CLUSTER),
+                kubeconfig: match self.text(&key::KUBECONFIG) {
+                    "" => None,
+                    path => Some(PathBuf::from(path)),
+                },
             },
             daemon: Daemon {
                 interval: self.duration(&key::INTERVAL),

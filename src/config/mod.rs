@@ -50,6 +50,10 @@ pub struct Check {
     /// What rules about the time for pulling an image ask for.
     pub image_pull_budget: Option<Duration>,
     pub expect: Expect,
+    /// Whether the cluster's API server is asked, as `--cluster` does.
+    pub cluster: bool,
+    /// By which kubeconfig, where not by the kubelet's.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// What the machine is expected to have. `None` is not expected.

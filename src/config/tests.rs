@@ -30,6 +30,8 @@ skip = ["kubelet"]
 rules = ["/opt/site.toml"]
 assume = ["kubelet.version=1.34.2"]
 image-pull-budget = "30m"
+cluster = true
+kubeconfig = "/root/.kube/config"
 
 [check.expect]
 gpus = 8
@@ -84,6 +86,8 @@ fn every_key_is_understood_and_handed_on() {
                 gpu_model: Some("H200".to_owned()),
             },
             image_pull_budget: Some(Duration::from_secs(1800)),
+            cluster: true,
+            kubeconfig: Some("/root/.kube/config".into()),
         },
         daemon: Daemon { interval: Duration::from_secs(5400), settle: Duration::from_millis(100) },
         publish: Publish {

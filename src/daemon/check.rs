@@ -9,7 +9,7 @@ use crate::commands::CommandError;
 use crate::commands::host::{self, Opened};
 use crate::commands::judgement::{Judgement, judgement_again};
 use crate::facts::{Facts, Needs};
-use crate::host::{Run, Stopwatch, now, uptime};
+use crate::host::{Stopwatch, now, uptime};
 use crate::publish::Judged;
 use crate::remediate::State;
 
@@ -36,7 +36,7 @@ pub(super) struct Before {
 impl From<Checked> for Before {
     fn from(Checked { host, judgement, .. }: Checked) -> Self {
         // Answers of programs are kept for a capture, which this is not.
-        let run = Run::on(&host.root);
+        let run = host.run.forgetful();
         Self { host: Opened { run, ..host }, facts: judgement.facts }
     }
 }
@@ -53,7 +53,9 @@ pub(super) fn check(
     let (Before { host, facts }, changed) = if let Some(before) = before {
         (before, changed)
     } else {
-        let host = host::open(root, None)?.tracing();
+        let host = host::open(root, None)?
+            .tracing()
+            .asking_cluster(policy.wanted.cluster.clone());
         (Before { host, facts: policy.wanted.nothing_known() }, Needs::ALL)
     };
     // The clocks of before the reading: what is read later is no older than they say.

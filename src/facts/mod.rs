@@ -9,6 +9,7 @@ pub mod boot_config;
 pub mod catalogue;
 pub mod cc_mode;
 pub mod cgroup;
+pub mod cluster;
 pub mod cmdline;
 pub mod co_owners;
 pub mod container_runtime;
@@ -29,6 +30,7 @@ pub mod operator;
 pub mod os;
 pub mod pci;
 mod platforms;
+pub mod pod_resources;
 mod sysfs;
 pub mod tee;
 #[cfg(test)]
@@ -113,7 +115,11 @@ impl Needs {
     pub const PCI_HEALTH: Self = Self(1 << 30);
     /// What cc-manager says about the confidential computing mode.
     pub const CC_MODE: Self = Self(1 << 31);
-    pub const ALL: Self = Self((1 << 32) - 1);
+    /// What the running kubelet tells of devices, over a socket of this machine.
+    pub const POD_RESOURCES: Self = Self(1 << 32);
+    /// What the API server says, where the user wants it asked.
+    pub const CLUSTER: Self = Self(1 << 33);
+    pub const ALL: Self = Self((1 << 34) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
@@ -121,7 +127,9 @@ impl Needs {
         .and(Self::CONTAINER_RUNTIME_VERSION)
         .and(Self::OPERATOR_FILES)
         .and(Self::CDI)
-        .and(Self::CC_MODE);
+        .and(Self::CC_MODE)
+        .and(Self::POD_RESOURCES)
+        .and(Self::CLUSTER);
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -191,6 +199,8 @@ pub struct Facts {
     pub operator_files: Option<operator::Files>,
     pub cdi: Option<operator::Cdi>,
     pub cc_mode: Option<cc_mode::CcMode>,
+    pub pod_resources: Option<pod_resources::PodResources>,
+    pub cluster: Option<cluster::Cluster>,
 }
 
 /// Reads what is needed, each file once.
@@ -283,6 +293,8 @@ pub fn gather_host_again(
         operator_files: previous.operator_files,
         cdi: previous.cdi,
         cc_mode: previous.cc_mode,
+        pod_resources: previous.pod_resources,
+        cluster: previous.cluster,
         boot_config,
         os,
         cmdline,
@@ -316,6 +328,16 @@ impl Facts {
             .alone(Needs::OPERATOR_FILES, self.operator_files, || operator::gather_files(root));
         self.cdi = again.alone(Needs::CDI, self.cdi, || operator::gather_cdi(root));
         self.cc_mode = again.alone(Needs::CC_MODE, self.cc_mode, || cc_mode::gather(root));
+        // Nothing tells when the answers of these two change; they are as old as the other facts.
+        let wanted = Needs::POD_RESOURCES;
+        self.pod_resources =
+            again.source(wanted.and(Needs::KUBELET), wanted, self.pod_resources, || {
+                pod_resources::gather(run, self.kubelet.as_ref())
+            });
+        let (wanted, named) = (Needs::CLUSTER, Needs::KUBELET.and(Needs::OS));
+        self.cluster = again.source(wanted.and(named), wanted, self.cluster, || {
+            cluster::gather(run, self.kubelet.as_ref(), self.os.as_ref())
+        });
         self
     }
 }

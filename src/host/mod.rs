@@ -1,9 +1,10 @@
-//! The only door to a machine: files through [`Root`], programs through [`Run`].
+//! The only door to a machine: files through [`Root`], programs and services through [`Run`].
 //!
 //! Nothing outside this module may touch `std::fs`, `std::process` or the environment; the
 //! `disallowed-methods` list in `clippy.toml` proves it. This module reads; it never writes to a host,
 //! and it never interprets what it read.
 
+pub mod api_server;
 mod archive;
 mod clock;
 mod directory;
@@ -14,6 +15,7 @@ mod reading;
 mod recorder;
 mod root;
 mod run;
+mod service;
 pub mod steps;
 mod terminal;
 pub mod trace;
@@ -22,7 +24,7 @@ pub use archive::{Archive, ArchiveError, Entry, Node};
 pub use clock::{Stopwatch, now, uptime};
 pub use reading::{Cause, Reading, Source};
 pub use root::{DEFAULT_CAP, DirEntry, FileKind, Root, RootError, Stat};
-pub use run::{Output, Program, Run};
+pub use run::{NODE, Output, POD_RESOURCES, Program, RUNTIME_CLASSES, Run};
 pub use terminal::{Colour, Terminal};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Which programs may be run is not decided here: [`super::run`] lists those that are asked something,
 //! `apply::actions` those that change a host. No environment variable of our own reaches a program.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -34,7 +35,7 @@ const GULP: usize = 1 << 20;
 pub(crate) struct Process {
     program: OsString,
     arguments: Vec<OsString>,
-    environment: Vec<(&'static str, OsString)>,
+    environment: Vec<(Cow<'static, str>, OsString)>,
     deadline: Duration,
     stdout_cap: usize,
     spared: bool,
@@ -90,7 +91,7 @@ impl Process {
         Self {
             program: program.into(),
             arguments: Vec::new(),
-            environment: vec![("PATH", SEARCH_PATH.into()), ("LC_ALL", "C".into())],
+            environment: vec![("PATH".into(), SEARCH_PATH.into()), ("LC_ALL".into(), "C".into())],
             deadline,
             stdout_cap: OUTPUT_CAP,
             spared: false,
@@ -111,7 +112,12 @@ impl Process {
     }
 
     /// Sets a variable of the program's environment; the last of equal names counts.
-    pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl AsRef<OsStr>,
+    ) -> Self {
+        let name = name.into();
         self.environment.retain(|(other, _)| *other != name);
         self.environment.push((name, value.as_ref().to_owned()));
         self
@@ -178,7 +184,7 @@ impl Process {
         command
             .args(&self.arguments)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment.iter().map(|(name, value)| (name.as_ref(), value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

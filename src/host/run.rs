@@ -1,12 +1,15 @@
-//! The programs that are asked something: a closed list, each with a deadline.
+//! The programs and services that are asked something: a closed list, each with a deadline.
 //!
 //! Nothing in the list changes a host; the programs that do are listed in `apply::actions`. One that does
-//! not answer in time is killed with all that it started.
+//! not answer in time is killed with all that it started. A service that does not is left alone.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use super::api_server::{self, Access, Answers, Usual};
+use super::pod_resources::{self, PodResources};
 use super::process::{End, Process, ProcessError};
 use super::reading::{Cause, Reading};
 use super::root::Root;
@@ -57,10 +60,16 @@ impl Program {
     }
 }
 
-/// What a program said.
+/// The names in a capture of the answers of services.
+pub const POD_RESOURCES: &str = "kubelet pod-resources";
+pub const NODE: &str = "kubernetes node";
+pub const RUNTIME_CLASSES: &str = "kubernetes runtimeclasses";
+
+/// What a program said, or a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// `None` where a signal ended it.
+    /// The exit code, the HTTP status, or 0. `None` where a signal ended a program, or a service gave no
+    /// answer; what it said then is why, and nothing where there is no such service.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
 }
@@ -69,6 +78,7 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Run {
     way: Way,
+    cluster: Option<Access>,
     asked: RefCell<Vec<(&'static str, Output)>>,
 }
 
@@ -85,12 +95,36 @@ impl Run {
         let way = match root.as_archive() {
             Some(archive) => {
                 let answer = |name| Some((name, archive.answer(name)?.clone()));
-                Way::Captured(Program::NAMES.into_iter().filter_map(answer).collect())
+                let names = Program::NAMES.into_iter().chain([POD_RESOURCES, NODE, RUNTIME_CLASSES]);
+                Way::Captured(names.filter_map(answer).collect())
             }
             None if root.is_live() => Way::Live,
             None => Way::Nobody,
         };
-        Self { way, asked: RefCell::default() }
+        Self { way, cluster: None, asked: RefCell::default() }
+    }
+
+    /// The same, asking the cluster's API server too where this is the running machine.
+    #[must_use]
+    pub fn with_cluster(self, access: Option<Access>) -> Self {
+        Self { cluster: access, ..self }
+    }
+
+    /// The same, without the answers so far.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Self { asked: RefCell::default(), ..self }
+    }
+
+    /// Whether the API server is asked, or was when the capture was made.
+    pub fn asks_cluster(&self) -> bool {
+        match &self.way {
+            Way::Live => self.cluster.is_some(),
+            Way::Captured(answers) => {
+                answers.contains_key(NODE) || answers.contains_key(RUNTIME_CLASSES)
+            }
+            Way::Nobody => false,
+        }
     }
 
     /// Asks a program.
@@ -106,6 +140,73 @@ impl Run {
             self.asked.borrow_mut().push((program.name(), output.clone()));
         }
         reading
+    }
+
+    /// Asks the kubelet behind this socket for devices. `Known(None)`: none serves it. `Absent`: it was not
+    /// asked, as this is no running machine.
+    pub fn pod_resources(&self, socket: &Path) -> Reading<Option<PodResources>> {
+        let told = match &self.way {
+            Way::Live => match pod_resources::look(socket) {
+                Reading::Known(told) => Reading::Known(Some(told)),
+                Reading::Absent => Reading::Known(None),
+                Reading::Unreadable(cause) => Reading::Unreadable(cause),
+            },
+            Way::Captured(_) => self.captured(POD_RESOURCES).and_then(|output| match output.code {
+                None => Reading::Known(None),
+                Some(_) => match serde_json::from_slice(&output.stdout) {
+                    Ok(told) => Reading::Known(Some(told)),
+                    Err(error) => Reading::Unreadable(Cause::malformed(None, error.to_string())),
+                },
+            }),
+            Way::Nobody => Reading::Absent,
+        };
+        let text = |told: &PodResources| serde_json::to_vec_pretty(told).unwrap_or_default();
+        self.keep(POD_RESOURCES, told.as_ref().map(|told| Output {
+            code: told.as_ref().map(|_| 0),
+            stdout: told.as_ref().map(text).unwrap_or_default(),
+        }));
+        told
+    }
+
+    /// Asks the API server. `Absent` where nobody wants it asked.
+    pub fn api_server(&self, usual: impl FnOnce() -> Usual) -> Reading<Answers> {
+        if !self.asks_cluster() {
+            return Reading::Absent;
+        }
+        let answers = match (&self.way, &self.cluster) {
+            (Way::Live, Some(access)) => api_server::look(access, &usual()),
+            _ => {
+                Answers { node: self.captured(NODE), classes: self.captured(RUNTIME_CLASSES) }
+            }
+        };
+        self.keep(NODE, answers.node.clone());
+        self.keep(RUNTIME_CLASSES, answers.classes.clone());
+        Reading::Known(answers)
+    }
+
+    /// Keeps what a service said, for a capture, or why it said nothing.
+    fn keep(&self, name: &'static str, said: Reading<Output>) {
+        let output = match said {
+            Reading::Known(output) => output,
+            Reading::Absent => return,
+            Reading::Unreadable(cause) => {
+                Output { code: None, stdout: format!("{cause}\n").into_bytes() }
+            }
+        };
+        self.asked.borrow_mut().push((name, output));
+    }
+
+    /// What a service said when the capture was made.
+    fn captured(&self, name: &'static str) -> Reading<Output> {
+        let Way::Captured(answers) = &self.way else { return Reading::Absent };
+        match answers.get(name) {
+            None => Reading::Absent,
+            Some(Output { code: None, stdout }) if !stdout.is_empty() => {
+                let why = String::from_utf8_lossy(stdout).trim_end().to_owned();
+                Reading::Unreadable(Cause::NoAnswer(why))
+            }
+            Some(output) => Reading::Known(output.clone()),
+        }
     }
 
     /// All answers so far, for a capture.

@@ -106,6 +106,8 @@ words! {
         Runtime = "runtime",
         /// The GPU Operator, its device plugin and CDI.
         Operator = "operator",
+        /// Whether the cluster places the pods here, and what they hold.
+        Workload = "workload",
         /// Requirements of the site's own.
         Site = "site",
     }

@@ -104,12 +104,7 @@ fn of_pod(pod: Pod) -> impl Iterator<Item = Busy> {
     let resources: BTreeSet<String> = pod
         .devices
         .into_iter()
-        .filter(|device| {
-            // `nvidia.com/pgpu` of the device plugin, `gpu.nvidia.com` of the driver for claims.
-            device.resource.starts_with("nvidia.com/")
-                || device.resource.ends_with(".nvidia.com")
-                || device.ids.iter().any(|id| id.contains("nvidia.com/"))
-        })
+        .filter(pod_resources::Device::is_nvidia)
         .map(|device| device.resource)
         .collect();
     resources.into_iter().map(move |resource| Busy::GpuPod {

@@ -54,7 +54,7 @@ impl Programs {
             let program = self.program(name, deadline);
             return environment
                 .iter()
-                .fold(program, |program, (key, value)| program.env(key, value));
+                .fold(program, |program, (key, value)| program.env(*key, value));
         }
         let properties = properties.iter().map(|property| format!("--property={property}"));
         let environment = environment.iter().map(|(key, value)| format!("--setenv={key}={value}"));

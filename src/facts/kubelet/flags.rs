@@ -11,6 +11,8 @@ pub(super) struct Flags {
     pub(super) config: Option<String>,
     pub(super) config_dir: Option<String>,
     pub(super) root_dir: Option<String>,
+    pub(super) kubeconfig: Option<String>,
+    pub(super) hostname: Option<String>,
     pub(super) gates: BTreeMap<String, bool>,
     pub(super) timeout: Option<GoDuration>,
     /// The first value that the kubelet does not take.
@@ -36,8 +38,15 @@ impl Flags {
             };
             // Words of a flag's name may be joined by either.
             let name = name.replace('_', "-");
-            let known =
-                ["config", "config-dir", "root-dir", "feature-gates", "runtime-request-timeout"];
+            let known = [
+                "config",
+                "config-dir",
+                "root-dir",
+                "kubeconfig",
+                "hostname-override",
+                "feature-gates",
+                "runtime-request-timeout",
+            ];
             if !known.contains(&name.as_str()) {
                 continue;
             }
@@ -55,6 +64,8 @@ impl Flags {
             "config" => self.config = text,
             "config-dir" => self.config_dir = text,
             "root-dir" => self.root_dir = text,
+            "kubeconfig" => self.kubeconfig = text,
+            "hostname-override" => self.hostname = text,
             "feature-gates" => self.add_gates(value),
             _ => match GoDuration::parse(value) {
                 Ok(duration) => self.timeout = Some(duration),
@@ -109,12 +120,17 @@ mod tests {
             " B = T ,C=0",
             "--runtime-request-timeout=15m0s",
             "--root-dir=/kubelet",
+            "--kubeconfig=/k.conf",
+            "--hostname-override",
+            "n1",
             "--",
             "--config=/after",
         ]);
         assert_eq!(flags.config.as_deref(), Some("/new"));
         assert_eq!(flags.config_dir.as_deref(), Some("/d"));
         assert_eq!(flags.root_dir.as_deref(), Some("/kubelet"));
+        assert_eq!(flags.kubeconfig.as_deref(), Some("/k.conf"));
+        assert_eq!(flags.hostname.as_deref(), Some("n1"));
         let gates =
             [("A", true), ("B", true), ("C", false)].map(|(name, on)| (name.to_owned(), on));
         assert_eq!(flags.gates, BTreeMap::from(gates));

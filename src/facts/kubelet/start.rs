@@ -24,6 +24,10 @@ pub struct Start {
     pub config_dir: Reading<String>,
     /// What `--root-dir` says.
     pub root_dir: Option<String>,
+    /// What `--kubeconfig` says: by what it asks the API server.
+    pub kubeconfig: Option<String>,
+    /// What `--hostname-override` says: the name of the node.
+    pub hostname: Option<String>,
     /// What `--feature-gates` sets.
     pub gates: BTreeMap<String, bool>,
     /// What `--runtime-request-timeout` sets.
@@ -38,7 +42,7 @@ impl Start {
         binary: Reading<String>,
         version: Reading<Version>,
     ) -> Self {
-        let Flags { config, config_dir, root_dir, gates, timeout, .. } = flags;
+        let Flags { config, config_dir, root_dir, kubeconfig, hostname, gates, timeout, wrong: _ } = flags;
         let config_dir = match config_dir {
             None => Reading::Absent,
             // One that runs has got over its flags.
@@ -52,6 +56,18 @@ impl Start {
                 }
             },
         };
-        Self { source, pid, binary, version, config, config_dir, root_dir, gates, timeout }
+        Self {
+            source,
+            pid,
+            binary,
+            version,
+            config,
+            config_dir,
+            root_dir,
+            kubeconfig,
+            hostname,
+            gates,
+            timeout,
+        }
     }
 }

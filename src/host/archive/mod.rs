@@ -133,6 +133,11 @@ impl Archive {
         self.answers.insert(command, output);
     }
 
+    /// What a program answered, to change in place.
+    pub fn answer_mut(&mut self, command: &str) -> Option<&mut Output> {
+        self.answers.get_mut(command)
+    }
+
     /// What a program answered on the captured host.
     pub fn answer(&self, command: &str) -> Option<&Output> {
         self.answers.get(command)

@@ -13,7 +13,6 @@ use tempfile::TempDir;
 use super::*;
 use message::{
     CdiDevice, ClaimResource, ContainerDevices, ContainerResources, DynamicResource, ListResponse,
-    PodResources,
 };
 
 /// What a server does with the one request it gets.
@@ -25,8 +24,16 @@ enum Answer {
     Never,
 }
 
-/// Serves once, and says which path was asked for.
+/// Serves one question, and says which path was asked for.
 fn serve(answer: Answer) -> (TempDir, PathBuf, std::thread::JoinHandle<String>) {
+    let mut answers = vec![answer];
+    serve_all(move |_| answers.pop())
+}
+
+/// Serves one connection, and says which paths were asked for. A question without an answer is left open.
+fn serve_all(
+    mut answer: impl FnMut(&str) -> Option<Answer> + Send + 'static,
+) -> (TempDir, PathBuf, std::thread::JoinHandle<String>) {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("kubelet.sock");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -37,15 +44,14 @@ fn serve(answer: Answer) -> (TempDir, PathBuf, std::thread::JoinHandle<String>) 
             let listener = tokio::net::UnixListener::from_std(listener).unwrap();
             let (stream, _) = listener.accept().await.unwrap();
             let mut connection = h2::server::handshake(stream).await.unwrap();
-            let Some(Ok((request, respond))) = connection.accept().await else {
-                return String::new();
-            };
-            let path = asked(&request);
-            let kept = answer_with(answer, respond);
+            let (mut paths, mut kept) = (Vec::new(), Vec::new());
             // Until the other side has gone.
-            while let Some(Ok(_)) = connection.accept().await {}
-            drop(kept);
-            path
+            while let Some(Ok((request, respond))) = connection.accept().await {
+                let answer = answer(request.uri().path()).unwrap_or(Answer::Never);
+                paths.push(asked(&request));
+                kept.push(answer_with(answer, respond));
+            }
+            paths.join("\n")
         })
     });
     (directory, socket, server)
@@ -90,11 +96,11 @@ fn framed(length: u32, bytes: &[u8]) -> Bytes {
     frame.into()
 }
 
-fn pod(name: &str, containers: Vec<ContainerResources>) -> PodResources {
-    PodResources { name: name.to_owned(), namespace: "ns".to_owned(), containers }
+fn pod(name: &str, containers: Vec<ContainerResources>) -> message::PodResources {
+    message::PodResources { name: name.to_owned(), namespace: "ns".to_owned(), containers }
 }
 
-fn no_answer(reading: Reading<Vec<Pod>>) -> String {
+fn no_answer<T: std::fmt::Debug>(reading: Reading<T>) -> String {
     match reading {
         Reading::Unreadable(Cause::NoAnswer(why)) => why,
         other => panic!("{other:?}"),
@@ -137,6 +143,73 @@ fn pods_that_hold_devices_are_listed() {
     );
     let path = server.join().unwrap();
     assert_eq!(path, "POST /v1.PodResourcesLister/List application/grpc");
+}
+
+/// A kubelet that tells nothing but how it takes `Get`.
+fn get(status: &'static str, message: &'static str) -> Reading<PodResources> {
+    let (_keep, socket, _server) = serve_all(move |path| {
+        Some(match path {
+            GET => Answer::Message(Vec::new(), status, message),
+            LIST | OFFERED => Answer::Message(Vec::new(), "0", ""),
+            other => panic!("{other}"),
+        })
+    });
+    look(&socket)
+}
+
+#[test]
+fn a_gate_is_proved_by_the_way_in_which_a_pod_that_is_not_there_is_refused() {
+    for (status, message, expected) in [
+        ("2", "pod ccgpu-node in namespace Nowhere not found", Get::Answered),
+        ("5", "pod not found", Get::Answered),
+        ("0", "", Get::Answered),
+        ("2", "PodResources API Get method disabled", Get::Disabled),
+        ("12", "unknown method Get for service v1.PodResourcesLister", Get::Unimplemented),
+    ] {
+        let Reading::Known(told) = get(status, message) else { panic!("{message}") };
+        assert_eq!(told.get, expected);
+    }
+    // Neither proves anything.
+    for (status, message) in [("8", "rejected by rate limit"), ("2", "odd"), ("13", "not found")] {
+        let Reading::Known(told) = get(status, message) else { panic!("{message}") };
+        assert!(matches!(told.get, Get::Unclear(words) if words.contains(message)));
+    }
+}
+
+#[test]
+fn what_is_offered_is_told_unless_the_kubelet_is_too_old() {
+    let offered = |resource: &str, id: &str| ContainerDevices {
+        resource: resource.to_owned(),
+        ids: vec![id.to_owned()],
+    };
+    let devices = vec![offered("nvidia.com/pgpu", "12"), offered("nvidia.com/pgpu", "13")];
+    let bytes = message::AllocatableResponse { devices }.encode_to_vec();
+    let ask = |status: &'static str, words: &'static str, bytes: Vec<u8>| {
+        let (_keep, socket, server) = serve_all(move |path| {
+            Some(match path {
+                OFFERED => Answer::Message(bytes.clone(), status, words),
+                _ => Answer::Message(Vec::new(), "0", ""),
+            })
+        });
+        (look(&socket), server.join().unwrap())
+    };
+    let (told, paths) = ask("0", "", bytes);
+    let told = told.into_known().unwrap().offered.unwrap();
+    assert_eq!((told.len(), told[1].resource.as_str()), (2, "nvidia.com/pgpu"));
+    assert_eq!(paths.lines().count(), 3);
+    for (status, words) in [("12", "unknown"), ("2", "API GetAllocatableResources disabled")] {
+        let (told, _) = ask(status, words, Vec::new());
+        assert_eq!(told.into_known().unwrap().offered, None);
+    }
+    let (told, _) = ask("8", "rejected by rate limit", Vec::new());
+    assert!(no_answer(told).contains("rate limit"));
+}
+
+#[test]
+fn a_kubelet_can_be_asked_from_inside_a_runtime() {
+    let (_keep, socket, _server) = serve_all(|_| Some(Answer::Message(Vec::new(), "0", "")));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(runtime.block_on(async { look(&socket) }).known().is_some());
 }
 
 #[test]
@@ -184,14 +257,14 @@ fn silence_ends_at_the_deadline() {
     let started = Instant::now();
     for answer in [Answer::Never, Answer::Promise(100)] {
         let (_keep, socket, _server) = serve(answer);
-        let reading = list_within(&socket, Duration::from_secs(1), CAP);
+        let reading = look_within(&socket, Duration::from_secs(1), CAP);
         assert_eq!(no_answer(reading), "the kubelet gave no answer in 1 s");
     }
     // A server that does not even speak.
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("silent.sock");
     let _listener = UnixListener::bind(&socket).unwrap();
-    let reading = list_within(&socket, Duration::from_secs(1), CAP);
+    let reading = look_within(&socket, Duration::from_secs(1), CAP);
     assert_eq!(no_answer(reading), "the kubelet gave no answer in 1 s");
     assert!(started.elapsed() < Duration::from_secs(60));
 }

@@ -21,7 +21,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "rules/platform.toml",
     "rules/kvm.toml",
     "rules/cmdline.toml",
@@ -36,6 +36,7 @@ const FILES: [&str; 14] = [
     "rules/containerd.toml",
     "rules/operator.toml",
     "rules/system.toml",
+    "rules/probes.toml",
 ];
 
 const PLATFORMS: &str = "data/platforms.toml";

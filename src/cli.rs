@@ -128,6 +128,19 @@ pub struct Host {
     pub assume: Vec<String>,
 }
 
+/// What may be asked of the hardware itself, on top of all that is read from files. Nothing, as a rule.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Probing {
+    /// Also read the mode of GPUs and NVSwitches from their registers, as root: of those that are on
+    /// vfio-pci, awake and not in use. Nothing is written, woken or reset.
+    #[arg(long, conflicts_with = "host")]
+    pub probe_gpu: bool,
+    /// Also read registers of the processor that explain why SEV-SNP or TDX is off, as root and with the
+    /// module msr, and ask the AMD secure processor for its state.
+    #[arg(long, conflicts_with = "host")]
+    pub probe: bool,
+}
+
 /// Which rules count.
 #[derive(Debug, Default, Args)]
 pub struct Selection {
@@ -179,6 +192,8 @@ pub enum Tee {
 pub struct Check {
     #[command(flatten)]
     pub host: Host,
+    #[command(flatten)]
+    pub probing: Probing,
     #[command(flatten)]
     pub selection: Selection,
     #[arg(long, default_value = "human")]
@@ -397,6 +412,8 @@ pub struct Explain {
     #[command(flatten)]
     pub host: Host,
     #[command(flatten)]
+    pub probing: Probing,
+    #[command(flatten)]
     pub judged: Judged,
     #[arg(long, default_value = "text")]
     pub format: TextFormat,
@@ -447,6 +464,8 @@ pub enum TextFormat {
 pub struct Facts {
     #[command(flatten)]
     pub host: Host,
+    #[command(flatten)]
+    pub probing: Probing,
     /// Print only facts and collections whose name starts so (repeatable).
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     pub only: Vec<String>,
@@ -463,6 +482,8 @@ pub struct Capture {
     /// Look at a captured host: redacts it once more.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub host: Option<PathBuf>,
+    #[command(flatten)]
+    pub probing: Probing,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,8 @@ pub(super) fn run(arguments: &cli::Facts, terminal: Terminal) -> Result<Exit, Co
         return output::write(|out| facts_list::render(wanted, look, out));
     }
     let assumed = host::assumptions(&arguments.host.assume)?;
-    let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
+    let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?
+        .allowing(arguments.probing);
     let facts = gather(&opened.root, &opened.run, Needs::ALL, assumed);
     output::write(|out| facts_json::render(&facts, wanted, out))
 }

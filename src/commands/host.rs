@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::CommandError;
+use crate::cli;
 use crate::facts::expected::Expected;
 use crate::facts::{AssumptionError, Assumptions, assumption, catalogue};
-use crate::host::{Root, Run};
+use crate::host::{Probes, Root, Run};
 use crate::report::HostOrigin;
 
 /// A host that is open, and how its facts are to be taken.
@@ -17,6 +18,12 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// The same host, of whose hardware this may be asked.
+    pub(crate) fn allowing(self, probing: cli::Probing) -> Self {
+        let cli::Probing { probe_gpu, probe } = probing;
+        Self { root: self.root.allowing(Probes { gpu: probe_gpu, processor: probe }), ..self }
+    }
+
     /// The same host, remembering what is looked at, so that it can be watched.
     pub(crate) fn tracing(self) -> Self {
         Self { root: self.root.tracing(), ..self }

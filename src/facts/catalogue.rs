@@ -91,6 +91,7 @@ const FACTS: &[&[Fact]] = &[
     super::os::FACTS,
     super::iommu::FACTS,
     super::pci::FACTS,
+    super::gpu_mode::FACTS,
     super::vfio::FACTS,
     super::modules::FACTS,
     super::cmdline::FACTS,

@@ -16,6 +16,7 @@ mod devices;
 pub mod drivers;
 pub mod expected;
 pub mod firmware;
+pub mod gpu_mode;
 pub mod interrupts;
 pub mod iommu;
 pub mod kata;
@@ -110,7 +111,11 @@ impl Needs {
     pub const PCI_CONFIG: Self = Self(1 << 29);
     /// Address windows, virtual functions, width of the link and counted errors of NVIDIA functions.
     pub const PCI_HEALTH: Self = Self(1 << 30);
-    pub const ALL: Self = Self((1 << 31) - 1);
+    /// The mode that GPUs and NVSwitches say they are in; read only where a person allowed it for this run.
+    pub const GPU_REGISTERS: Self = Self(1 << 32);
+    /// Registers of the processor and the state of its secure processor, likewise.
+    pub const PROCESSOR_REGISTERS: Self = Self(1 << 33);
+    pub const ALL: Self = Self((1 << 34) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
@@ -167,6 +172,7 @@ pub struct Facts {
     pub os: Option<os::Os>,
     pub iommu: Option<iommu::Iommu>,
     pub pci: Option<pci::Pci>,
+    pub gpu_modes: Option<gpu_mode::GpuModes>,
     pub vfio: Option<vfio::Vfio>,
     pub modules: Option<modules::Modules>,
     pub cmdline: Option<cmdline::Cmdline>,
@@ -253,10 +259,15 @@ pub fn gather_host_again(
         }
         _ => None,
     };
+    let registers = Needs::GPU_REGISTERS.and(Needs::PCI);
+    let gpu_modes = again.source(registers, Needs::GPU_REGISTERS, previous.gpu_modes, || {
+        gpu_mode::gather(root, pci.as_ref())
+    });
     Facts {
         cpu: again.alone(Needs::CPU, previous.cpu, || cpu::gather(root)),
         iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
         pci,
+        gpu_modes,
         drivers,
         co_owners: again.alone(Needs::CO_OWNERS, previous.co_owners, || co_owners::gather(root)),
         vfio: again.alone(Needs::VFIO, previous.vfio, || vfio::gather(root)),

@@ -41,9 +41,6 @@ impl Root {
     #[must_use]
     pub fn allowing(mut self, probes: Probes) -> Self {
         self.probes = probes;
-        if let Some(recorder) = &self.recorder {
-            recorder.borrow_mut().probed(self.probes());
-        }
         self
     }
 

@@ -4,7 +4,6 @@
 //! when the capture is looked at.
 
 use super::archive::{Archive, Entry, Node};
-use super::probe::Probes;
 use super::reading::{Cause, Reading};
 use super::root::{DirEntry, FileKind, Stat};
 
@@ -103,11 +102,6 @@ impl Recorder {
             (_, Some(Node::Pieces(_))) => {}
             (other, _) => self.outcome(path, other),
         }
-    }
-
-    /// What was allowed to be asked of the hardware.
-    pub(super) fn probed(&mut self, probes: Probes) {
-        self.archive.probed = probes;
     }
 
     /// Nodes that somebody had open.

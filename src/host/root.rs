@@ -136,7 +136,11 @@ impl Root {
 
     /// What was read since [`Root::recording`].
     pub fn recorded(self) -> Archive {
-        self.recorder.map(|recorder| recorder.into_inner().into_archive()).unwrap_or_default()
+        let probed = self.probes();
+        let recorded = self.recorder.map(|recorder| recorder.into_inner().into_archive());
+        let mut archive = recorded.unwrap_or_default();
+        archive.probed = probed;
+        archive
     }
 
     /// The same root, remembering from now on which paths are looked at; [`Root::trace`] tells them.

@@ -105,6 +105,7 @@ const FACTS: &[&[Fact]] = &[
     super::container_runtime::FACTS,
     super::operator::FACTS,
     super::tee::FACTS,
+    super::msr::FACTS,
     super::kvm::FACTS,
     super::memory::FACTS,
     super::firmware::FACTS,

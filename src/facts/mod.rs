@@ -25,6 +25,7 @@ pub mod kubelet;
 pub mod kvm;
 pub mod memory;
 pub mod modules;
+pub mod msr;
 pub mod operator;
 pub mod os;
 pub mod pci;
@@ -175,6 +176,7 @@ pub struct Facts {
     pub gpu_modes: Option<gpu_mode::GpuModes>,
     pub vfio: Option<vfio::Vfio>,
     pub modules: Option<modules::Modules>,
+    pub msr: Option<msr::Msr>,
     pub cmdline: Option<cmdline::Cmdline>,
     pub boot_config: Option<boot_config::BootConfig>,
     pub drivers: Option<drivers::Drivers>,
@@ -263,8 +265,14 @@ pub fn gather_host_again(
     let gpu_modes = again.source(registers, Needs::GPU_REGISTERS, previous.gpu_modes, || {
         gpu_mode::gather(root, pci.as_ref())
     });
+    let cpu = again.alone(Needs::CPU, previous.cpu, || cpu::gather(root));
+    let registers = Needs::PROCESSOR_REGISTERS.and(Needs::CPU);
+    let msr = again.source(registers, Needs::PROCESSOR_REGISTERS, previous.msr, || {
+        msr::gather(root, cpu.as_ref())
+    });
     Facts {
-        cpu: again.alone(Needs::CPU, previous.cpu, || cpu::gather(root)),
+        cpu,
+        msr,
         iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
         pci,
         gpu_modes,

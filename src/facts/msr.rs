@@ -25,6 +25,8 @@ const SNP: u64 = 1 << 24;
 const SEGMENTED: u64 = 1;
 /// Addresses in the two registers of the table.
 const ADDRESS: u64 = 0x000f_ffff_ffff_e000;
+/// The bits below it, which are ones in the last address.
+const LOWEST: u64 = 0x1fff;
 
 // Intel Software Developer's Manual, volume 4, and the TDX module's base specification.
 const KEYID_PARTITIONING: u32 = 0x87;
@@ -98,7 +100,7 @@ fn rmp(base: u64, end: u64, config: impl FnOnce() -> Reading<u64>) -> Reading<Rm
             Reading::Known(_) => Reading::Known(Rmp::None),
             other => other.map(|_| Rmp::None),
         },
-        _ if base < end => Reading::Known(Rmp::Range(base, end)),
+        _ if base < end => Reading::Known(Rmp::Range(base, end | LOWEST)),
         _ => Reading::Known(Rmp::None),
     }
 }
@@ -171,7 +173,7 @@ pub(super) const FACTS: &[Fact] = &[
                         Rmp::None => None,
                         Rmp::Range(base, end) => Some(format!(
                             "{base:#x} to {end:#x}, {} MiB",
-                            end.saturating_sub(*base) >> 20
+                            (end.saturating_sub(*base) + 1) >> 20
                         )),
                         Rmp::Segmented(base) => Some(format!("in pieces, listed at {base:#x}")),
                     };

@@ -137,9 +137,7 @@ pub(super) const FACTS: &[Fact] = &[
         doc: "Whether registers of the processor were to be read, with --probe.",
         needs: Needs::PROCESSOR_REGISTERS,
         read: |facts| match &facts.msr {
-            Some(msr) => {
-                Evidence::new(Reading::Known(Value::Bool(msr.probed)), Source::file(PATH))
-            }
+            Some(msr) => Evidence::new(Reading::Known(Value::Bool(msr.probed)), Source::file(PATH)),
             None => Evidence::not_gathered(),
         },
     },
@@ -207,9 +205,9 @@ pub(super) const FACTS: &[Fact] = &[
         needs: NEEDS,
         read: |facts| {
             evidence(facts, |msr| {
-                msr.keyid_partitioning.as_ref().map(|keys| {
-                    Value::Integer(i64::try_from(keys >> 32).unwrap_or(i64::MAX))
-                })
+                msr.keyid_partitioning
+                    .as_ref()
+                    .map(|keys| Value::Integer(i64::try_from(keys >> 32).unwrap_or(i64::MAX)))
             })
         },
     },

@@ -90,7 +90,8 @@ fn an_intel_processor_tells_of_what_tdx_needs() {
     assert_eq!(read(&on, "msr.tme").reading, known(true));
     assert_eq!(read(&on, "msr.seamrr").reading, known(true));
     assert!(read(&on, "msr.rmp").reading.is_absent());
-    let off = host("GenuineIntel", &[(KEYID_PARTITIONING, 63), (TME_ACTIVATE, 1), (SEAMRR_MASK, 0x400)]);
+    let off =
+        host("GenuineIntel", &[(KEYID_PARTITIONING, 63), (TME_ACTIVATE, 1), (SEAMRR_MASK, 0x400)]);
     assert_eq!(read(&off, "msr.tdx-keys").reading, Reading::Known(Value::Integer(0)));
     assert_eq!(read(&off, "msr.tme").reading, known(false));
     assert_eq!(read(&off, "msr.seamrr").reading, known(false));

@@ -72,9 +72,7 @@ impl Root {
         let reading = match &self.inner {
             _ if !self.probes().processor => return Reading::Unreadable(Cause::NotGathered),
             Inner::Directory(directory) => directory.register(path, number),
-            Inner::Archive(archive) => {
-                archive.piece(path, number.into()).map(u64::from_le_bytes)
-            }
+            Inner::Archive(archive) => archive.piece(path, number.into()).map(u64::from_le_bytes),
         };
         let bytes = reading.as_ref().map(|value| value.to_le_bytes().to_vec());
         self.record(path, |recorder, real| recorder.piece(real, number.into(), bytes));

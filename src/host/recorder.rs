@@ -96,7 +96,9 @@ impl Recorder {
     pub(super) fn piece(&mut self, path: &str, offset: u64, reading: Reading<Vec<u8>>) {
         let known = self.archive.entry_mut(path).map(|entry| &mut entry.node);
         match (reading, known) {
-            (Reading::Known(bytes), Some(Node::Pieces(pieces))) => drop(pieces.insert(offset, bytes)),
+            (Reading::Known(bytes), Some(Node::Pieces(pieces))) => {
+                drop(pieces.insert(offset, bytes))
+            }
             (Reading::Known(bytes), _) => self.keep(path, Node::Pieces([(offset, bytes)].into())),
             // What was read before stays; this place is not held then.
             (_, Some(Node::Pieces(_))) => {}

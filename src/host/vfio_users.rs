@@ -45,7 +45,8 @@ impl VfioUsers {
 
 /// Looks at every process; one that cannot be looked at may have anything open.
 pub(super) fn look(directory: &Directory) -> Reading<VfioUsers> {
-    let hidden = || Reading::Unreadable(Cause::NoAnswer("the host's processes do not show here".into()));
+    let hidden =
+        || Reading::Unreadable(Cause::NoAnswer("the host's processes do not show here".into()));
     match directory.link("/proc/1/ns/pid") {
         Reading::Known(namespace) if namespace == FIRST_NAMESPACE => {}
         Reading::Known(_) | Reading::Absent => return hidden(),

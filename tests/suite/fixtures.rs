@@ -48,10 +48,7 @@ const EXPECTED: &[Expected] = &[
         failed: &[],
         unknown: &["gpu-hardware-mode", "gpu-modes-differ"],
     },
-    broken(
-        "snp-registers-encryption-off",
-        &["snp-memory-encryption", "snp-registers-encryption"],
-    ),
+    broken("snp-registers-encryption-off", &["snp-memory-encryption", "snp-registers-encryption"]),
     broken("snp-registers-without-rmp", &["snp-registers-rmp", "snp-rmp-table"]),
     broken("tdx-registers-off", &["tdx-platform", "tdx-registers"]),
     broken("tdx-registers-on", &["tdx-argument"]),

@@ -12,7 +12,8 @@ fn host(mode: u32) -> tempfile::TempDir {
     let tree = tempfile::tempdir().unwrap();
     let device = tree.path().join("sys/bus/pci/devices/0000:18:00.0");
     fs::create_dir_all(&device).unwrap();
-    fs::write(device.join("uevent"), "DRIVER=vfio-pci\nPCI_CLASS=30200\nPCI_ID=10DE:2335\n").unwrap();
+    fs::write(device.join("uevent"), "DRIVER=vfio-pci\nPCI_CLASS=30200\nPCI_ID=10DE:2335\n")
+        .unwrap();
     fs::write(device.join("power_state"), "D0\n").unwrap();
     symlink("../../../drivers/vfio-pci", device.join("driver")).unwrap();
     symlink("../../../../kernel/iommu_groups/44", device.join("iommu_group")).unwrap();
@@ -157,7 +158,8 @@ fn memory_is_mapped_to_be_read_a_page_at_a_time_and_nothing_is_written() {
     let inside = tree.path().display().to_string();
     let of_host = || calls.iter().filter(|call| call.contains(&inside) && !call.contains("execve"));
     for call in of_host() {
-        for bad in ["O_RDWR", "O_WRONLY", "O_CREAT", "PROT_WRITE", "PROT_EXEC", "pwrite", "ioctl("] {
+        for bad in ["O_RDWR", "O_WRONLY", "O_CREAT", "PROT_WRITE", "PROT_EXEC", "pwrite", "ioctl("]
+        {
             assert!(!call.contains(bad), "{call}");
         }
         assert!(!call.contains(" write("), "{call}");

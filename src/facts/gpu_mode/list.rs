@@ -59,10 +59,7 @@ fn known(value: Value) -> Evidence {
     Evidence::new(Reading::Known(value), Source::file(DEVICES))
 }
 
-fn with_gpus(
-    facts: &Facts,
-    judge: impl FnOnce(&[(String, &Modes)]) -> Reading<Value>,
-) -> Evidence {
+fn with_gpus(facts: &Facts, judge: impl FnOnce(&[(String, &Modes)]) -> Reading<Value>) -> Evidence {
     let (Some(modes), Some(pci)) = (&facts.gpu_modes, &facts.pci) else {
         return Evidence::not_gathered();
     };
@@ -78,9 +75,8 @@ fn with_gpus(
 
 /// Devices by address, each with what it says.
 fn of<'m>(modes: &'m GpuModes, pci: &Pci, indices: &[usize]) -> Vec<(String, &'m Modes)> {
-    let device = |index: &usize| {
-        Some((pci.all().get(*index)?.address.to_string(), modes.of(*index)?))
-    };
+    let device =
+        |index: &usize| Some((pci.all().get(*index)?.address.to_string(), modes.of(*index)?));
     indices.iter().filter_map(device).collect()
 }
 
@@ -114,7 +110,8 @@ fn same_mode(facts: &Facts) -> Evidence {
             note = odd;
             return Reading::Known(Value::Bool(false));
         }
-        let unknown = gpus.iter().chain(&switches).find_map(|(name, mode)| Some((name, mode.cause()?)));
+        let unknown =
+            gpus.iter().chain(&switches).find_map(|(name, mode)| Some((name, mode.cause()?)));
         match unknown {
             Some((name, cause)) => {
                 note = Some(name.clone());

@@ -149,7 +149,9 @@ impl Probe<'_> {
             Some(Reading::Known(driver)) => {
                 Err(Shut::because(format!("not on vfio-pci: {driver} has it"), DRIVER))
             }
-            Some(Reading::Absent) => Err(Shut::because("not on vfio-pci: no driver has it", DRIVER)),
+            Some(Reading::Absent) => {
+                Err(Shut::because("not on vfio-pci: no driver has it", DRIVER))
+            }
             Some(Reading::Unreadable(cause)) => Err(Shut::new(cause.clone(), DRIVER)),
             None => Err(Shut::new(Cause::NotGathered, DRIVER)),
         }
@@ -218,7 +220,10 @@ impl Probe<'_> {
         };
         let space = ConfigSpace::new(&bytes).map_err(broken)?;
         if !space.decodes_memory() {
-            return Err(Shut::because("it does not decode memory reads, and is not made to", CONFIG));
+            return Err(Shut::because(
+                "it does not decode memory reads, and is not made to",
+                CONFIG,
+            ));
         }
         if chip.has_firewall() {
             let capability = space.designated(NVIDIA, registers::VENDOR_CAPABILITY);

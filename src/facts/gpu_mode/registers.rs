@@ -137,8 +137,12 @@ pub(super) enum NoValue {
 impl fmt::Display for NoValue {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent(word) => write!(out, "it does not answer: its registers read as {word:#010x}"),
-            Self::Closed(word) => write!(out, "it keeps its registers closed: they read as {word:#010x}"),
+            Self::Silent(word) => {
+                write!(out, "it does not answer: its registers read as {word:#010x}")
+            }
+            Self::Closed(word) => {
+                write!(out, "it keeps its registers closed: they read as {word:#010x}")
+            }
         }
     }
 }

@@ -201,7 +201,8 @@ impl Archive {
                 Node::Absent => return Reading::Absent,
                 Node::Unreadable(cause) => return Reading::Unreadable(cause.clone()),
                 Node::File(_) | Node::Unread | Node::Pieces(_) | Node::Special(..)
-                    if !todo.is_empty() => {
+                    if !todo.is_empty() =>
+                {
                     return Reading::Unreadable(Cause::NotADirectory);
                 }
                 _ => {}
@@ -222,9 +223,7 @@ impl Archive {
                 Reading::Unreadable(Cause::TooLarge(cap))
             }
             Node::File(bytes) => Reading::Known(bytes.clone()),
-            Node::Name | Node::Unread | Node::Pieces(_) => {
-                Reading::Unreadable(Cause::NotCaptured)
-            }
+            Node::Name | Node::Unread | Node::Pieces(_) => Reading::Unreadable(Cause::NotCaptured),
             node => Reading::Unreadable(Cause::NotAFile(node.kind().describe())),
         })
     }

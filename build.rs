@@ -21,7 +21,7 @@ use std::{env, fs};
 use document::{Entry, Item, Node, Position};
 
 /// From cause to effect: rules are judged and shown in this order.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "rules/platform.toml",
     "rules/kvm.toml",
     "rules/cmdline.toml",
@@ -38,6 +38,7 @@ const FILES: [&str; 16] = [
     "rules/workload.toml",
     "rules/system.toml",
     "rules/cc-mode.toml",
+    "rules/probes.toml",
 ];
 
 const PLATFORMS: &str = "data/platforms.toml";

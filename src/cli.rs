@@ -6,10 +6,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::format::duration::GoDuration;
-use crate::{host, publish, workload};
+use crate::host::Colour;
+use crate::{publish, workload};
 
+mod host;
+mod repair;
 mod topology;
 
+pub use host::{Cluster, Host, Probing, RuleFiles, Selection, Stage, Tee};
+pub use repair::{Fix, History, Pause, Recover, Reset, Rollback};
 pub use topology::{Topology, TopologyFormat};
 
 /// Is this host fit to run NVIDIA confidential-container GPU workloads, and if not, why?
@@ -57,7 +62,7 @@ pub enum When {
     Never,
 }
 
-impl From<When> for host::Colour {
+impl From<When> for Colour {
     fn from(when: When) -> Self {
         match when {
             When::Auto => Self::Auto,
@@ -120,82 +125,12 @@ pub enum Command {
     Man(Man),
 }
 
-/// Which host is looked at.
-#[derive(Debug, Args)]
-pub struct Host {
-    /// Look at a machine's files below this directory, such as a mounted image.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "host")]
-    pub root: Option<PathBuf>,
-    /// Look at a captured host; - reads it from standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "cluster")]
-    pub host: Option<PathBuf>,
-    /// Vouch for a fact that cannot be read here, such as kubelet.version=1.34.2 (repeatable).
-    #[arg(long, value_name = "FACT=VALUE")]
-    pub assume: Vec<String>,
-}
-
-/// Whether the cluster is asked what it says of this machine.
-#[derive(Debug, Default, Args)]
-pub struct Cluster {
-    /// Ask the cluster's API server about this node too, with the kubelet's own credentials.
-    #[arg(long, conflicts_with = "root")]
-    pub cluster: bool,
-    /// Ask it by this kubeconfig instead of the kubelet's.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cluster")]
-    pub kubeconfig: Option<PathBuf>,
-}
-
-/// Which rules count.
-#[derive(Debug, Default, Args)]
-pub struct Selection {
-    /// Judge only these rules or groups; * stands for any text (repeatable, or separated by commas).
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub only: Vec<String>,
-    /// Leave these rules or groups out.
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub skip: Vec<String>,
-    /// Add a rule file to the built-in rules and to /etc/ccgpu-node/rules.d (repeatable).
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub rules: Vec<PathBuf>,
-    /// Judge up to this stage of the deployment [default: what the host shows].
-    #[arg(long)]
-    pub stage: Option<Stage>,
-    /// Judge for this trusted execution environment [default: the CPU vendor's].
-    #[arg(long)]
-    pub tee: Option<Tee>,
-    /// Fail unless the host has so many devices, or this model: gpus=8, nvswitches=4, gpu-model=H200 (repeatable).
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub expect: Vec<String>,
-}
-
-/// A stage of the deployment; each holds the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Stage {
-    /// Hardware, firmware, boot, drivers, kubelet.
-    Host,
-    /// Kata Containers installed.
-    Kata,
-    /// The GPU Operator has prepared the node.
-    Operator,
-    /// A confidential workload runs.
-    Workload,
-}
-
-/// A trusted execution environment of the CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Tee {
-    /// AMD SEV-SNP.
-    Snp,
-    /// Intel TDX.
-    Tdx,
-    /// Passthrough without confidential computing.
-    None,
-}
-
 #[derive(Debug, Args)]
 pub struct Check {
     #[command(flatten)]
     pub host: Host,
+    #[command(flatten)]
+    pub probing: Probing,
     #[command(flatten)]
     pub selection: Selection,
     #[command(flatten)]
@@ -293,86 +228,6 @@ pub enum StatusFormat {
     Npd,
 }
 
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub struct Fix {
-    /// Mend a machine's files below this directory, such as a mounted image; no program is run.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub root: Option<PathBuf>,
-    /// Vouch for a fact that cannot be read here, such as kubelet.version=1.34.2 (repeatable).
-    #[arg(long, value_name = "FACT=VALUE")]
-    pub assume: Vec<String>,
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Show the plan, and change nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(short, long, conflicts_with = "dry_run")]
-    pub yes: bool,
-    /// Also do what may stop something that works today.
-    #[arg(long)]
-    pub r#unsafe: bool,
-    /// Go on only if the plan is still the one with this hash, as --dry-run showed it.
-    #[arg(long, value_name = "HASH")]
-    pub plan: Option<String>,
-    /// Go on although a GPU is in use or packages are being installed.
-    #[arg(long)]
-    pub allow_busy: bool,
-    #[arg(long, default_value = "human")]
-    pub format: Format,
-    /// Mend what the configuration allows to be mended without a person, within its bounds, and ask nobody.
-    #[arg(long, conflicts_with_all = [
-        "root", "assume", "only", "skip", "rules", "stage", "tee", "expect", "dry_run", "unsafe", "plan",
-        "allow_busy", "format",
-    ])]
-    pub automatic: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Reset {
-    /// Do not ask.
-    #[arg(short, long)]
-    pub yes: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Pause {
-    /// Why, for whoever comes across it.
-    pub reason: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct Rollback {
-    /// The number of the transaction, as `history` lists it [default: the last one].
-    pub number: Option<u32>,
-    /// Work on a machine's files below this directory; no program is run.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub root: Option<PathBuf>,
-    /// Do not ask.
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Go on although a GPU is in use or packages are being installed.
-    #[arg(long)]
-    pub allow_busy: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct History {
-    /// List what was changed below this directory.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub root: Option<PathBuf>,
-    #[arg(long, default_value = "human")]
-    pub format: Format,
-}
-
-#[derive(Debug, Args)]
-pub struct Recover {
-    /// Work on a machine's files below this directory; no program is run.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub root: Option<PathBuf>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Human,
@@ -417,6 +272,8 @@ pub struct Explain {
     pub id: String,
     #[command(flatten)]
     pub host: Host,
+    #[command(flatten)]
+    pub probing: Probing,
     #[command(flatten)]
     pub judged: Judged,
     #[arg(long, default_value = "text")]
@@ -470,6 +327,8 @@ pub struct Facts {
     pub host: Host,
     #[command(flatten)]
     pub cluster: Cluster,
+    #[command(flatten)]
+    pub probing: Probing,
     /// Print only facts and collections whose name starts so (repeatable).
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     pub only: Vec<String>,
@@ -532,10 +391,12 @@ pub struct Capture {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "host")]
     pub root: Option<PathBuf>,
     /// Look at a captured host: redacts it once more.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "cluster")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub host: Option<PathBuf>,
     #[command(flatten)]
     pub cluster: Cluster,
+    #[command(flatten)]
+    pub probing: Probing,
 }
 
 #[derive(Debug, Args)]
@@ -584,12 +445,4 @@ pub enum ConfigCommand {
     },
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
-}
-
-/// Rule files besides the built-in ones.
-#[derive(Debug, Args)]
-pub struct RuleFiles {
-    /// Add a rule file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub rules: Vec<PathBuf>,
 }

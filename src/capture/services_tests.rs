@@ -2,7 +2,10 @@ use super::*;
 
 fn redacted(name: &str, code: Option<i32>, text: &str, classes: &str) -> String {
     let mut archive = Archive::default();
-    archive.record_answer(RUNTIME_CLASSES.to_owned(), Output { code: Some(200), stdout: classes.into() });
+    archive.record_answer(
+        RUNTIME_CLASSES.to_owned(),
+        Output { code: Some(200), stdout: classes.into() },
+    );
     archive.record_answer(name.to_owned(), Output { code, stdout: text.into() });
     redact(&mut archive);
     String::from_utf8(archive.answer(name).unwrap().stdout.clone()).unwrap()
@@ -23,7 +26,8 @@ fn of_a_node_only_what_facts_read_is_shown() {
         classes,
     );
     assert!(!text.contains("s3cret"), "{text}");
-    for kept in ["nvidia.com/cc.mode", "site.example/pool", "cpu", "nvidia.com/pgpu", "NoSchedule"] {
+    for kept in ["nvidia.com/cc.mode", "site.example/pool", "cpu", "nvidia.com/pgpu", "NoSchedule"]
+    {
         assert!(text.contains(kept), "{kept} is not in {text}");
     }
     let text = redacted(RUNTIME_CLASSES, Some(200), classes, classes);

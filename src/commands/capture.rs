@@ -7,7 +7,8 @@ use crate::exit::Exit;
 
 pub(super) fn run(arguments: &cli::Capture) -> Result<Exit, CommandError> {
     let cluster = host::cluster(&arguments.cluster)?;
-    let opened = host::open(arguments.root.as_deref(), arguments.host.as_deref())?;
+    let opened = host::open(arguments.root.as_deref(), arguments.host.as_deref())?
+        .allowing(arguments.probing);
     let mut notes = vec![
         format!("captured by ccgpu-node {}", env!("CARGO_PKG_VERSION")),
         "values that say nothing about fitness are redacted; look it through before you share it"

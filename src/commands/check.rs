@@ -38,7 +38,8 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode
     let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?
-        .asking_cluster(wanted.cluster.clone());
+        .asking_cluster(wanted.cluster.clone())
+        .allowing(arguments.probing);
     let more = match arguments.format {
         // Whoever keeps the page has no host to ask any more.
         CheckFormat::Html => |_: &Chosen| Needs::ALL.without(Needs::PCI_EVERY_DETAIL),

@@ -30,7 +30,8 @@ pub(super) fn run(arguments: &cli::Explain, terminal: Terminal) -> Result<Exit, 
             if near.is_empty() { "; `ccgpu-node rules list` lists the rules" } else { &near };
         return Err(CommandError::Usage(format!("there is no rule and no fact {id}{near}")));
     }
-    let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?;
+    let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?
+        .allowing(arguments.probing);
     let verbose = arguments.verbose;
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose };
     match (rule, fact) {

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::CommandError;
-use crate::facts::expected::Expected;
 use crate::cli;
+use crate::facts::expected::Expected;
 use crate::facts::{AssumptionError, Assumptions, assumption, catalogue};
 use crate::host::api_server::{Access, BUILT_IN};
-use crate::host::{Root, Run};
+use crate::host::{Probes, Root, Run};
 use crate::report::HostOrigin;
 
 /// A host that is open, and how its facts are to be taken.
@@ -19,6 +19,12 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// The same host, of whose hardware this may be asked.
+    pub(crate) fn allowing(self, probing: cli::Probing) -> Self {
+        let cli::Probing { probe_gpu, probe } = probing;
+        Self { root: self.root.allowing(Probes { gpu: probe_gpu, processor: probe }), ..self }
+    }
+
     /// The same host, remembering what is looked at, so that it can be watched.
     pub(crate) fn tracing(self) -> Self {
         Self { root: self.root.tracing(), ..self }
@@ -47,7 +53,8 @@ pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opene
 /// How the command line wants the cluster asked.
 pub(crate) fn cluster(typed: &cli::Cluster) -> Result<Option<Access>, CommandError> {
     if typed.cluster && !BUILT_IN {
-        let why = "--cluster: this ccgpu-node was built without the feature that asks the API server";
+        let why =
+            "--cluster: this ccgpu-node was built without the feature that asks the API server";
         return Err(CommandError::Usage(why.to_owned()));
     }
     Ok(typed.cluster.then(|| Access { kubeconfig: typed.kubeconfig.clone() }))

@@ -35,10 +35,14 @@ pub(super) fn run(arguments: &cli::Status, terminal: Terminal) -> Result<ExitCod
 /// daemon of another version, whose rules are others, leave the answer to `check`. So do rules and choices of
 /// the site: the daemon may have been started before they were written.
 pub(super) fn of_daemon(arguments: &cli::Check) -> Option<Last> {
-    let cli::Check { host, selection, cluster, format: _, output, baseline, verbose: _ } = arguments;
+    let cli::Check { host, probing, selection, cluster, format: _, output, baseline, verbose: _ } =
+        arguments;
     let cli::Host { root, host, assume } = host;
+    let cli::Probing { probe_gpu, probe } = probing;
     let cli::Selection { only, skip, rules, stage, tee, expect } = selection;
     let plain = root.is_none()
+        && !probe_gpu
+        && !probe
         && host.is_none()
         && assume.is_empty()
         && only.is_empty()

@@ -53,9 +53,7 @@ pub(super) fn check(
     let (Before { host, facts }, changed) = if let Some(before) = before {
         (before, changed)
     } else {
-        let host = host::open(root, None)?
-            .tracing()
-            .asking_cluster(policy.wanted.cluster.clone());
+        let host = host::open(root, None)?.tracing().asking_cluster(policy.wanted.cluster.clone());
         (Before { host, facts: policy.wanted.nothing_known() }, Needs::ALL)
     };
     // The clocks of before the reading: what is read later is no older than they say.

@@ -18,6 +18,7 @@ mod devices;
 pub mod drivers;
 pub mod expected;
 pub mod firmware;
+pub mod gpu_mode;
 pub mod interrupts;
 pub mod iommu;
 pub mod kata;
@@ -26,6 +27,7 @@ pub mod kubelet;
 pub mod kvm;
 pub mod memory;
 pub mod modules;
+pub mod msr;
 pub mod operator;
 pub mod os;
 pub mod pci;
@@ -119,7 +121,11 @@ impl Needs {
     pub const POD_RESOURCES: Self = Self(1 << 32);
     /// What the API server says, where the user wants it asked.
     pub const CLUSTER: Self = Self(1 << 33);
-    pub const ALL: Self = Self((1 << 34) - 1);
+    /// The mode that GPUs and NVSwitches say they are in; read only where a person allowed it for this run.
+    pub const GPU_REGISTERS: Self = Self(1 << 34);
+    /// Registers of the processor and the state of its secure processor, likewise.
+    pub const PROCESSOR_REGISTERS: Self = Self(1 << 35);
+    pub const ALL: Self = Self((1 << 36) - 1);
 
     /// What belongs to a node further on than the host stage. It is read when it is known that the node is.
     pub const SOFTWARE: Self = Self::KATA
@@ -179,8 +185,10 @@ pub struct Facts {
     pub os: Option<os::Os>,
     pub iommu: Option<iommu::Iommu>,
     pub pci: Option<pci::Pci>,
+    pub gpu_modes: Option<gpu_mode::GpuModes>,
     pub vfio: Option<vfio::Vfio>,
     pub modules: Option<modules::Modules>,
+    pub msr: Option<msr::Msr>,
     pub cmdline: Option<cmdline::Cmdline>,
     pub boot_config: Option<boot_config::BootConfig>,
     pub drivers: Option<drivers::Drivers>,
@@ -268,10 +276,21 @@ pub fn gather_host_again(
         }
         _ => None,
     };
+    let registers = Needs::GPU_REGISTERS.and(Needs::PCI);
+    let gpu_modes = again.source(registers, Needs::GPU_REGISTERS, previous.gpu_modes, || {
+        gpu_mode::gather(root, pci.as_ref())
+    });
+    let cpu = again.alone(Needs::CPU, previous.cpu, || cpu::gather(root));
+    let registers = Needs::PROCESSOR_REGISTERS.and(Needs::CPU);
+    let msr = again.source(registers, Needs::PROCESSOR_REGISTERS, previous.msr, || {
+        msr::gather(root, cpu.as_ref())
+    });
     Facts {
-        cpu: again.alone(Needs::CPU, previous.cpu, || cpu::gather(root)),
+        cpu,
+        msr,
         iommu: again.alone(Needs::IOMMU, previous.iommu, || iommu::gather(root)),
         pci,
+        gpu_modes,
         drivers,
         co_owners: again.alone(Needs::CO_OWNERS, previous.co_owners, || co_owners::gather(root)),
         vfio: again.alone(Needs::VFIO, previous.vfio, || vfio::gather(root)),

@@ -77,7 +77,8 @@ fn a_socket_that_nobody_serves_is_known_and_one_that_nobody_could_ask_is_absent(
 
 #[test]
 fn an_answer_that_did_not_come_or_is_broken_is_no_answer() {
-    for (code, text) in [(None, "permission denied\n"), (Some(0), "{"), (Some(0), "{\"pods\": 1}")] {
+    for (code, text) in [(None, "permission denied\n"), (Some(0), "{"), (Some(0), "{\"pods\": 1}")]
+    {
         for fact in FACTS {
             assert!((fact.read)(&facts(code, text)).reading.cause().is_some(), "{}", fact.name);
         }

@@ -22,6 +22,9 @@ const CARDBUS: u8 = 2;
 const HAS_CAPABILITIES: u8 = 0x10;
 const PCI_EXPRESS: u8 = 0x10;
 const ACCESS_CONTROL_SERVICES: u16 = 0x000d;
+const DESIGNATED_VENDOR_SPECIFIC: u16 = 0x0023;
+/// Bit of the command register: the function answers reads of its memory.
+const DECODES_MEMORY: u16 = 2;
 
 /// Why something cannot be told from configuration space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +59,35 @@ impl<'b> ConfigSpace<'b> {
     /// Whether the device has more functions than this one, or could have.
     pub fn is_multifunction(self) -> bool {
         self.byte(0x0e).is_some_and(|kind| kind & MULTIFUNCTION != 0)
+    }
+
+    /// Whether the function answers reads of its memory.
+    pub fn decodes_memory(self) -> bool {
+        self.word(4).is_some_and(|command| command & DECODES_MEMORY != 0)
+    }
+
+    /// The word that begins with the id of a vendor's own capability (DVSEC); `None` where it has none of
+    /// this vendor and id.
+    pub fn designated(self, vendor: u16, id: u16) -> Result<Option<u32>, SpaceError> {
+        // The kernel shows no more of a function without such capabilities.
+        if self.bytes.len() == EXTENDED {
+            return Ok(None);
+        }
+        for capability in extended_capabilities(self.bytes) {
+            let (at, found) = capability.map_err(|stop| self.stopped(stop))?;
+            if found != DESIGNATED_VENDOR_SPECIFIC {
+                continue;
+            }
+            let whose = self.word(at + 4).ok_or_else(|| self.cut(at))?;
+            let (low, high) = match (self.word(at + 8), self.word(at + 10)) {
+                (Some(low), Some(high)) => (low, high),
+                _ => return Err(self.cut(at)),
+            };
+            if (whose, low) == (vendor, id) {
+                return Ok(Some(u32::from(high) << 16 | u32::from(low)));
+            }
+        }
+        Ok(None)
     }
 
     /// Which of its six address windows a device has for certain: a window that is larger than 32 bits can

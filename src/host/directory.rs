@@ -75,7 +75,7 @@ impl Directory {
         }
     }
 
-    fn open_path(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    pub(super) fn open_path(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
         let relative = match path.trim_start_matches('/') {
             "" => ".",
             relative => relative,
@@ -93,7 +93,7 @@ impl Directory {
 
     /// Opens a regular file for reading. `O_NONBLOCK` keeps a FIFO from blocking the open; it means
     /// nothing for a regular file.
-    fn open_file(&self, path: &str) -> Result<(OwnedFd, FileStat), Reading<Infallible>> {
+    pub(super) fn open_file(&self, path: &str) -> Result<(OwnedFd, FileStat), Reading<Infallible>> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = self.open_path(path, flags).map_err(failure)?;
         let stat = nix::sys::stat::fstat(&file).map_err(failure)?;
@@ -369,7 +369,7 @@ pub(super) fn named_file(path: &Path, cap: u64) -> Reading<Vec<u8>> {
     }
 }
 
-fn file_kind(stat: &FileStat) -> FileKind {
+pub(super) fn file_kind(stat: &FileStat) -> FileKind {
     match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => FileKind::Regular,
         SFlag::S_IFDIR => FileKind::Directory,
@@ -384,7 +384,7 @@ fn file_kind(stat: &FileStat) -> FileKind {
 
 /// An error of the operating system as a reading. ENOENT is the only one that proves absence: ENOTDIR
 /// means that something unexpected stands in the way.
-fn failure<T>(errno: Errno) -> Reading<T> {
+pub(super) fn failure<T>(errno: Errno) -> Reading<T> {
     Reading::Unreadable(match errno {
         Errno::ENOENT => return Reading::Absent,
         Errno::EACCES | Errno::EPERM => Cause::Permission,

@@ -10,6 +10,7 @@ mod clock;
 mod directory;
 mod mounts;
 pub mod pod_resources;
+mod probe;
 pub(crate) mod process;
 mod reading;
 mod recorder;
@@ -19,13 +20,16 @@ mod service;
 pub mod steps;
 mod terminal;
 pub mod trace;
+mod vfio_users;
 
 pub use archive::{Archive, ArchiveError, Entry, Node};
 pub use clock::{Stopwatch, now, uptime};
+pub use probe::Probes;
 pub use reading::{Cause, Reading, Source};
 pub use root::{DEFAULT_CAP, DirEntry, FileKind, Root, RootError, Stat};
 pub use run::{NODE, Output, POD_RESOURCES, Program, RUNTIME_CLASSES, Run};
 pub use terminal::{Colour, Terminal};
+pub use vfio_users::VfioUsers;
 
 #[cfg(test)]
 mod tests;

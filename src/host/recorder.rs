@@ -92,6 +92,25 @@ impl Recorder {
         self.keep(path, Node::File(whole));
     }
 
+    /// A few bytes of something that is too large or too strange to be kept as a file.
+    pub(super) fn piece(&mut self, path: &str, offset: u64, reading: Reading<Vec<u8>>) {
+        let known = self.archive.entry_mut(path).map(|entry| &mut entry.node);
+        match (reading, known) {
+            (Reading::Known(bytes), Some(Node::Pieces(pieces))) => {
+                drop(pieces.insert(offset, bytes))
+            }
+            (Reading::Known(bytes), _) => self.keep(path, Node::Pieces([(offset, bytes)].into())),
+            // What was read before stays; this place is not held then.
+            (_, Some(Node::Pieces(_))) => {}
+            (other, _) => self.outcome(path, other),
+        }
+    }
+
+    /// Nodes that somebody had open.
+    pub(super) fn held<'n>(&mut self, nodes: impl Iterator<Item = &'n str>) {
+        self.archive.held.extend(nodes.map(str::to_owned));
+    }
+
     pub(super) fn names(&mut self, path: &str, reading: Reading<&Vec<DirEntry>>) {
         let Reading::Known(entries) = reading else {
             return self.outcome(path, reading);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{Archive, ArchiveError};
 use super::directory::{self, Directory};
+use super::probe::Probes;
 use super::reading::{Cause, Reading};
 use super::recorder::Recorder;
 use super::steps::Steps;
@@ -82,17 +83,19 @@ pub enum RootError {
 /// A machine's files.
 #[derive(Debug)]
 pub struct Root {
-    inner: Inner,
+    pub(super) inner: Inner,
     /// Keeps all that is read, for `capture`.
-    recorder: Option<RefCell<Recorder>>,
+    pub(super) recorder: Option<RefCell<Recorder>>,
     /// Keeps which paths were looked at, for whoever watches them.
     trace: Option<RefCell<Trace>>,
     /// On whose behalf it is looked.
     asker: Cell<u64>,
+    /// What it may ask of the hardware.
+    pub(super) probes: Probes,
 }
 
 #[derive(Debug)]
-enum Inner {
+pub(super) enum Inner {
     Directory(Directory),
     Archive(Archive),
 }
@@ -121,7 +124,7 @@ impl Root {
     }
 
     fn of(inner: Inner) -> Self {
-        Self { inner, recorder: None, trace: None, asker: Cell::new(0) }
+        Self { inner, recorder: None, trace: None, asker: Cell::new(0), probes: Probes::default() }
     }
 
     /// The same root, keeping all that is read from now on; [`Root::recorded`] gives it out.
@@ -133,7 +136,11 @@ impl Root {
 
     /// What was read since [`Root::recording`].
     pub fn recorded(self) -> Archive {
-        self.recorder.map(|recorder| recorder.into_inner().into_archive()).unwrap_or_default()
+        let probed = self.probes();
+        let recorded = self.recorder.map(|recorder| recorder.into_inner().into_archive());
+        let mut archive = recorded.unwrap_or_default();
+        archive.probed = probed;
+        archive
     }
 
     /// The same root, remembering from now on which paths are looked at; [`Root::trace`] tells them.
@@ -338,7 +345,7 @@ impl Root {
 
     /// Hands what was read to the recorder, by the path it has after all links are followed, and keeps
     /// the links on the way.
-    fn record(&self, path: &str, keep: impl FnOnce(&mut Recorder, &str)) {
+    pub(super) fn record(&self, path: &str, keep: impl FnOnce(&mut Recorder, &str)) {
         let Some(recorder) = &self.recorder else { return };
         let mut recorder = recorder.borrow_mut();
         let real = recorder.walk(path, |path| self.link_unrecorded(path));

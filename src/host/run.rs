@@ -95,7 +95,8 @@ impl Run {
         let way = match root.as_archive() {
             Some(archive) => {
                 let answer = |name| Some((name, archive.answer(name)?.clone()));
-                let names = Program::NAMES.into_iter().chain([POD_RESOURCES, NODE, RUNTIME_CLASSES]);
+                let names =
+                    Program::NAMES.into_iter().chain([POD_RESOURCES, NODE, RUNTIME_CLASSES]);
                 Way::Captured(names.filter_map(answer).collect())
             }
             None if root.is_live() => Way::Live,
@@ -161,10 +162,13 @@ impl Run {
             Way::Nobody => Reading::Absent,
         };
         let text = |told: &PodResources| serde_json::to_vec_pretty(told).unwrap_or_default();
-        self.keep(POD_RESOURCES, told.as_ref().map(|told| Output {
-            code: told.as_ref().map(|_| 0),
-            stdout: told.as_ref().map(text).unwrap_or_default(),
-        }));
+        self.keep(
+            POD_RESOURCES,
+            told.as_ref().map(|told| Output {
+                code: told.as_ref().map(|_| 0),
+                stdout: told.as_ref().map(text).unwrap_or_default(),
+            }),
+        );
         told
     }
 
@@ -175,9 +179,7 @@ impl Run {
         }
         let answers = match (&self.way, &self.cluster) {
             (Way::Live, Some(access)) => api_server::look(access, &usual()),
-            _ => {
-                Answers { node: self.captured(NODE), classes: self.captured(RUNTIME_CLASSES) }
-            }
+            _ => Answers { node: self.captured(NODE), classes: self.captured(RUNTIME_CLASSES) },
         };
         self.keep(NODE, answers.node.clone());
         self.keep(RUNTIME_CLASSES, answers.classes.clone());

@@ -31,6 +31,27 @@ const fn remark(fixture: &'static str, failed: &'static [&'static str]) -> Expec
 
 const EXPECTED: &[Expected] = &[
     ready("acs-on-at-every-port"),
+    ready("gpu-modes-on"),
+    ready("gpu-modes-ppcie"),
+    remark("gpu-modes-differ", &["gpu-modes-differ"]),
+    broken("gpu-mode-off", &["gpu-hardware-mode"]),
+    broken("gpu-mode-invalid", &["gpu-hardware-mode"]),
+    Expected {
+        fixture: "gpu-mode-asleep",
+        exit: 3,
+        failed: &[],
+        unknown: &["gpu-hardware-mode", "gpu-modes-differ"],
+    },
+    Expected {
+        fixture: "gpu-mode-in-use",
+        exit: 3,
+        failed: &[],
+        unknown: &["gpu-hardware-mode", "gpu-modes-differ"],
+    },
+    broken("snp-registers-encryption-off", &["snp-memory-encryption", "snp-registers-encryption"]),
+    broken("snp-registers-without-rmp", &["snp-registers-rmp", "snp-rmp-table"]),
+    broken("tdx-registers-off", &["tdx-platform", "tdx-registers"]),
+    broken("tdx-registers-on", &["tdx-argument"]),
     remark("acs-off-on-switch", &["gpu-group-shared"]),
     remark("acs-off-since-boot", &["port-acs"]),
     Expected { fixture: "acs-hidden-from-user", exit: 0, failed: &[], unknown: &["port-acs"] },

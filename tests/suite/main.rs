@@ -21,6 +21,7 @@ mod hostile;
 mod html;
 mod partial;
 mod pci_oracle;
+mod probe;
 mod published;
 mod reboot;
 mod sandbox;

@@ -123,7 +123,9 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
         doc: "The node's taints, as key=value:NoSchedule.",
         needs: NEEDS,
         read: |facts| {
-            of_node(facts, |node| Reading::Known(set(node.spec.taints.iter().map(ToString::to_string))))
+            of_node(facts, |node| {
+                Reading::Known(set(node.spec.taints.iter().map(ToString::to_string)))
+            })
         },
     },
     Fact {
@@ -133,7 +135,9 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
               environment of this host's CPU.",
         needs: WITH_CPU,
         read: |facts| {
-            over_gpu_classes(facts, |classes| set(classes.iter().map(|it| it.metadata.name.clone())))
+            over_gpu_classes(facts, |classes| {
+                set(classes.iter().map(|it| it.metadata.name.clone()))
+            })
         },
     },
     Fact {
@@ -306,10 +310,10 @@ fn select(facts: &Facts) -> Selection {
     let source = || Source::file(CLASSES);
     match facts.cluster.as_ref().map(|cluster| &cluster.classes) {
         Some(Reading::Known(classes)) => {
-            let subjects = classes.iter().enumerate().map(|(index, class)| Subject {
-                index,
-                label: class.metadata.name.clone(),
-            });
+            let subjects = classes
+                .iter()
+                .enumerate()
+                .map(|(index, class)| Subject { index, label: class.metadata.name.clone() });
             Selection { subjects: subjects.collect(), doubt: None }
         }
         Some(Reading::Absent) => none(None),
@@ -354,9 +358,8 @@ fn all_allocatable(facts: &Facts) -> Evidence {
     let mut note = None;
     let evidence = of_node(facts, |node| {
         let offered = count(node, false).and_then(|gpus| count(node, true).map(|it| (gpus, it)));
-        let bound = bound(pci, pci.gpus()).and_then(|gpus| {
-            bound(pci, pci.nvswitches()).map(|nvswitches| (gpus, nvswitches))
-        });
+        let bound = bound(pci, pci.gpus())
+            .and_then(|gpus| bound(pci, pci.nvswitches()).map(|nvswitches| (gpus, nvswitches)));
         offered.and_then(|offered| {
             bound.map(|bound| {
                 note = Some(format!(

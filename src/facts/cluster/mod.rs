@@ -82,9 +82,7 @@ fn object<T: serde::de::DeserializeOwned>(output: &Output, what: &str) -> Readin
         Some(401) => {
             no_answer("the API server does not accept the credentials (401 Unauthorized)".into())
         }
-        Some(403) => {
-            no_answer(format!("these credentials may not read {what} (403 Forbidden)"))
-        }
+        Some(403) => no_answer(format!("these credentials may not read {what} (403 Forbidden)")),
         Some(code) => no_answer(format!("the API server answers with the status {code}")),
         None => no_answer("the API server gave no answer".into()),
     }

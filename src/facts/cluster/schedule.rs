@@ -62,9 +62,8 @@ pub(super) fn missing(node: &Node, class: &RuntimeClass) -> Vec<Missing> {
 
 /// The taints that keep the pods of a RuntimeClass away, unless they tolerate them themselves.
 pub(super) fn untolerated<'n>(node: &'n Node, class: &RuntimeClass) -> Vec<&'n Taint> {
-    let tolerations = class.scheduling.as_ref().map_or(&[][..], |Scheduling { tolerations, .. }| {
-        tolerations
-    });
+    let tolerations =
+        class.scheduling.as_ref().map_or(&[][..], |Scheduling { tolerations, .. }| tolerations);
     let keeps_away = |taint: &&Taint| {
         taint.effect != "PreferNoSchedule"
             && !tolerations.iter().any(|toleration| tolerates(toleration, taint))

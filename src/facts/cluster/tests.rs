@@ -66,7 +66,10 @@ fn a_node_is_told_by_its_labels_taints_and_resources() {
     // A label without a value is another thing than no label.
     assert_eq!(value(&facts, "cluster.cc-ready-state").reading, text(""));
     assert!(value(&facts, "cluster.cc-mode").reading.is_absent());
-    assert_eq!(value(&facts, "cluster.allocatable-gpus").reading, Reading::Known(Value::Integer(8)));
+    assert_eq!(
+        value(&facts, "cluster.allocatable-gpus").reading,
+        Reading::Known(Value::Integer(8))
+    );
     assert_eq!(
         value(&facts, "cluster.allocatable-nvswitches").reading,
         Reading::Known(Value::Integer(4))
@@ -148,7 +151,9 @@ fn a_refusal_or_a_broken_answer_is_no_answer_and_a_missing_node_is_absent() {
     }
     let gone = gathered(&[(NODE, Some(404), "{}"), (RUNTIME_CLASSES, Some(500), "")]);
     assert!(value(&gone, "cluster.node").reading.is_absent());
-    assert!((catalogue::collection("cluster.runtime-classes").unwrap().select)(&gone).doubt.is_some());
+    assert!(
+        (catalogue::collection("cluster.runtime-classes").unwrap().select)(&gone).doubt.is_some()
+    );
 }
 
 #[test]

@@ -42,7 +42,8 @@ impl Start {
         binary: Reading<String>,
         version: Reading<Version>,
     ) -> Self {
-        let Flags { config, config_dir, root_dir, kubeconfig, hostname, gates, timeout, wrong: _ } = flags;
+        let Flags { config, config_dir, root_dir, kubeconfig, hostname, gates, timeout, wrong: _ } =
+            flags;
         let config_dir = match config_dir {
             None => Reading::Absent,
             // One that runs has got over its flags.

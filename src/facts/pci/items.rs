@@ -1,7 +1,7 @@
 //! What rules may ask about each GPU, NVSwitch and companion function.
 
 use crate::facts::catalogue::{Collection, Evidence, ItemFact};
-use crate::facts::{Facts, Kind, Needs, Reading, Value, drivers};
+use crate::facts::{Facts, Kind, Needs, Reading, Value, drivers, gpu_mode};
 
 use super::evidence::{
     answers, bars_assigned, firmware_framebuffer, full_width, group_foreign, group_viable, listed,
@@ -342,6 +342,27 @@ const ITEM_FACTS: &[ItemFact] = &[
     item("max-link-speed", Kind::Text, DETAIL, "Speed it is capable of.", |facts, index| {
         of_detail(facts, index, "max_link_speed", |it| text(&it.max_link_speed))
     }),
+    item(
+        "cc-mode",
+        Kind::Text,
+        gpu_mode::NEEDS,
+        "The confidential computing mode that its registers show: on, off, devtools, or invalid; absent for a device that has none. Only with --probe-gpu.",
+        gpu_mode::cc_mode,
+    ),
+    item(
+        "ppcie-mode",
+        Kind::Text,
+        gpu_mode::NEEDS,
+        "Whether its registers show protected PCI Express: on or off; absent for a device that has none. Only with --probe-gpu.",
+        gpu_mode::ppcie_mode,
+    ),
+    item(
+        "hardware-mode",
+        Kind::Text,
+        gpu_mode::NEEDS,
+        "Both in the one word that cc-manager has for it: on, off, devtools, ppcie, or invalid. Only with --probe-gpu.",
+        gpu_mode::hardware_mode,
+    ),
     item(
         "power-state",
         Kind::Text,

@@ -49,9 +49,8 @@ impl Examined {
         if now > self.not_after {
             return Some(format!("it expired on {}", date(self.not_after)));
         }
-        (now < self.not_before).then(|| {
-            format!("it counts only from {}; is the clock right?", date(self.not_before))
-        })
+        (now < self.not_before)
+            .then(|| format!("it counts only from {}; is the clock right?", date(self.not_before)))
     }
 }
 

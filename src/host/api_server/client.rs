@@ -46,7 +46,10 @@ fn answers(path: &Path, node: Option<&str>, deadline: Duration) -> Result<Answer
     exec::complete(&mut credentials, left())?;
     let own = credentials.certificates().as_deref().and_then(Examined::of);
     if let Some(fault) = own.as_ref().and_then(|own| own.fault(now())) {
-        return Err(format!("the client certificate of {} does not count: {fault}", path.display()));
+        return Err(format!(
+            "the client certificate of {} does not count: {fault}",
+            path.display()
+        ));
     }
     // The credentials know best whose they are.
     let node = own.and_then(|own| own.node).or_else(|| node.map(str::to_owned));
@@ -61,10 +64,12 @@ fn answers(path: &Path, node: Option<&str>, deadline: Duration) -> Result<Answer
 
 async fn ask(credentials: Credentials, node: &str) -> Result<Answers, String> {
     let kubeconfig = credentials.into_kubeconfig();
-    let proxy = kubeconfig.clusters.first().and_then(|each| each.cluster.as_ref()?.proxy_url.clone());
+    let proxy =
+        kubeconfig.clusters.first().and_then(|each| each.cluster.as_ref()?.proxy_url.clone());
     let options = KubeConfigOptions::default();
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| chain(&error))?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|error| chain(&error))?;
     if proxy.is_none() {
         // The environment of whoever runs this is not that of the kubelet.
         config.proxy_url = None;

@@ -39,11 +39,8 @@ pub(super) fn complete(credentials: &mut Credentials, within: Duration) -> Resul
         return Err(format!("{name} gives out credentials only to a person"));
     }
     // With a slash in it, it is a path from where the kubeconfig is.
-    let program: OsString = if name.contains('/') {
-        credentials.directory.join(name).into()
-    } else {
-        name.into()
-    };
+    let program: OsString =
+        if name.contains('/') { credentials.directory.join(name).into() } else { name.into() };
     let mut process = Process::new(program, within).args(exec.args.clone().unwrap_or_default());
     process = process.env("KUBERNETES_EXEC_INFO", info(&exec, &credentials.cluster));
     for variable in exec.env.iter().flatten() {

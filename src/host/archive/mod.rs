@@ -9,6 +9,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::probe::Probes;
 use super::reading::{Cause, Reading};
 use super::root::{DirEntry, FileKind, Stat};
 use super::run::Output;
@@ -24,6 +25,9 @@ pub enum Node {
     File(Vec<u8>),
     /// A regular file whose content was not captured.
     Unread,
+    /// Bytes at some places of something that is not a file to be read from end to end: the memory of a
+    /// device, the registers of a processor.
+    Pieces(BTreeMap<u64, Vec<u8>>),
     /// `listed`: all names in it are known, so that a name without an entry is absent.
     Directory {
         listed: bool,
@@ -58,6 +62,10 @@ impl From<Node> for Entry {
 pub struct Archive {
     /// Free text about the host, one line each.
     pub notes: Vec<String>,
+    /// What was asked of the hardware.
+    pub probed: Probes,
+    /// Nodes of VFIO that somebody had open then.
+    pub held: BTreeSet<String>,
     entries: BTreeMap<String, Entry>,
     children: BTreeMap<String, BTreeSet<String>>,
     complete: BTreeSet<String>,
@@ -197,7 +205,9 @@ impl Archive {
                 }
                 Node::Absent => return Reading::Absent,
                 Node::Unreadable(cause) => return Reading::Unreadable(cause.clone()),
-                Node::File(_) | Node::Unread | Node::Special(..) if !todo.is_empty() => {
+                Node::File(_) | Node::Unread | Node::Pieces(_) | Node::Special(..)
+                    if !todo.is_empty() =>
+                {
                     return Reading::Unreadable(Cause::NotADirectory);
                 }
                 _ => {}
@@ -218,7 +228,7 @@ impl Archive {
                 Reading::Unreadable(Cause::TooLarge(cap))
             }
             Node::File(bytes) => Reading::Known(bytes.clone()),
-            Node::Name | Node::Unread => Reading::Unreadable(Cause::NotCaptured),
+            Node::Name | Node::Unread | Node::Pieces(_) => Reading::Unreadable(Cause::NotCaptured),
             node => Reading::Unreadable(Cause::NotAFile(node.kind().describe())),
         })
     }
@@ -228,6 +238,23 @@ impl Archive {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             let end = start.saturating_add(length).min(bytes.len());
             bytes[start..end].to_vec()
+        })
+    }
+
+    /// So many bytes at a place that was read when the host was captured.
+    pub(super) fn piece<const LENGTH: usize>(
+        &self,
+        path: &str,
+        offset: u64,
+    ) -> Reading<[u8; LENGTH]> {
+        self.walk(path, true).and_then(|(_, entry)| {
+            let piece = match &entry.node {
+                Node::Pieces(pieces) => pieces.get(&offset),
+                _ => None,
+            };
+            piece
+                .and_then(|bytes| bytes.as_slice().try_into().ok())
+                .map_or(Reading::Unreadable(Cause::NotCaptured), Reading::Known)
         })
     }
 
@@ -293,7 +320,7 @@ impl Archive {
 impl Node {
     fn kind(&self) -> FileKind {
         match self {
-            Self::File(_) | Self::Unread => FileKind::Regular,
+            Self::File(_) | Self::Unread | Self::Pieces(_) => FileKind::Regular,
             Self::Directory { .. } => FileKind::Directory,
             Self::Link(_) => FileKind::Symlink,
             Self::Special(kind, _) => *kind,

@@ -11,6 +11,10 @@
 //! -- absent /dev/iommu
 //! ```
 //!
+//! `pieces` is a file of which only some bytes are known, each line's at the place that it names: the memory of
+//! a device, the registers of a processor. `probed gpu` and `probed processor` say that they were asked for,
+//! and `held` names a node of VFIO that somebody had open then.
+//!
 //! `exists` is a name of which no more is known, `unread` a regular file without its content, and `unlisted`
 //! says that a directory may hold more than what is here.
 //!
@@ -18,6 +22,7 @@
 //! no newline, `nul` that lines stand for NUL-terminated strings. Bytes of a path outside printable
 //! ASCII, and blanks and backslashes, are `\xNN`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -106,7 +111,19 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         archive.record_answer(unescape(command)?, Output { code, stdout });
         return Ok(());
     }
+    if verb == "probed" {
+        match path {
+            "gpu" => archive.probed.gpu = true,
+            "processor" => archive.probed.processor = true,
+            other => return Err(format!("{other:?} is nothing that can be probed")),
+        }
+        return Ok(());
+    }
     let path = unescape(path)?;
+    if verb == "held" {
+        archive.held.insert(path);
+        return Ok(());
+    }
     if !is_plain(&path) {
         return Err(format!("{path:?} is no absolute path without detours"));
     }
@@ -121,6 +138,7 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         "file" if flag("nul") => Node::File(joined(content, false, "\0").into_bytes()),
         "file" => Node::File(joined(content, flag("noeol"), "\n").into_bytes()),
         "hex" => Node::File(unhex(content)?),
+        "pieces" => Node::Pieces(pieces(content)?),
         "dir" => Node::Directory { listed: !flag("unlisted") },
         "exists" => Node::Name,
         "unread" => Node::Unread,
@@ -143,7 +161,7 @@ fn entry(archive: &mut Archive, head: &str, content: &[&str]) -> Result<(), Stri
         other => return Err(format!("unknown entry {other:?}")),
     };
     if !content.is_empty()
-        && !matches!(node, Node::File(_))
+        && !matches!(node, Node::File(_) | Node::Pieces(_))
         && content.iter().any(|line| !line.is_empty())
     {
         return Err(format!("text below {verb:?}, which has none"));
@@ -222,6 +240,14 @@ pub(super) fn write(archive: &Archive) -> String {
     for path in &archive.complete {
         let _ = writeln!(out, "-- complete {}", escape(path));
     }
+    for (what, probed) in [("gpu", archive.probed.gpu), ("processor", archive.probed.processor)] {
+        if probed {
+            let _ = writeln!(out, "-- probed {what}");
+        }
+    }
+    for node in &archive.held {
+        let _ = writeln!(out, "-- held {}", escape(node));
+    }
     for (path, entry) in archive.entries() {
         let complete = archive.complete.contains(path);
         // Parents come with what is in them.
@@ -250,6 +276,17 @@ fn write_entry(out: &mut String, path: &str, entry: &Entry) {
     let _ = match &entry.node {
         Node::File(bytes) => {
             write_file(out, path, bytes, &attributes);
+            Ok(())
+        }
+        Node::Pieces(pieces) => {
+            let _ = writeln!(out, "-- pieces {path}{attributes}");
+            for (offset, bytes) in pieces {
+                let _ = write!(out, "{offset:x}:");
+                for byte in bytes {
+                    let _ = write!(out, " {byte:02x}");
+                }
+                out.push('\n');
+            }
             Ok(())
         }
         Node::Directory { listed: true } => writeln!(out, "-- dir {path}{attributes}"),
@@ -317,6 +354,17 @@ fn push_lines(out: &mut String, text: &str, end: char) {
         out.push_str(line);
         out.push('\n');
     }
+}
+
+/// `1182cc: 01 00 00 00` for each place.
+fn pieces(content: &[&str]) -> Result<BTreeMap<u64, Vec<u8>>, String> {
+    let piece = |line: &&str| {
+        let (offset, _) = line.split_once(':').ok_or("a piece reads: OFFSET: BYTES")?;
+        let offset = u64::from_str_radix(offset, 16)
+            .map_err(|_| format!("{offset:?} is no offset in hex"))?;
+        Ok((offset, unhex(&[line])?))
+    };
+    content.iter().filter(|line| !line.is_empty()).map(piece).collect()
 }
 
 fn unhex(content: &[&str]) -> Result<Vec<u8>, String> {

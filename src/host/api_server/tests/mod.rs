@@ -150,8 +150,7 @@ fn a_server_that_does_not_prove_itself_is_not_believed() {
         let setup = Setup { own: signer, years, clients: &own, strict: false };
         let server = Server::start(&setup, |_| Answer::Status(200, NODE.to_owned()));
         let directory = tempfile::tempdir().unwrap();
-        let path =
-            kubeconfig(directory.path(), server.address, &own.pem(), "    token: s3cret\n");
+        let path = kubeconfig(directory.path(), server.address, &own.pem(), "    token: s3cret\n");
         let why = why(&look(&path, Some("gpu-1"), LONG));
         assert!(why.starts_with("the API server's certificate does not count: "), "{why}");
         assert!(why.contains(word) && !why.contains("s3cret"), "{why}");
@@ -199,7 +198,8 @@ fn plugin(world: &World, script: &str) -> String {
         .to_owned()
 }
 
-const CREDENTIAL: &str = r#"{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1beta1", "#;
+const CREDENTIAL: &str =
+    r#"{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1beta1", "#;
 
 #[test]
 fn a_program_gives_out_a_token() {
@@ -227,8 +227,7 @@ fn a_program_gives_out_a_certificate() {
     let world = World::new();
     let pem = world.authority.user("system:node:gpu-1", NOW);
     let (certificate, key) = pem.split_at(pem.find("-----BEGIN PRIVATE").unwrap());
-    let status =
-        serde_json::json!({ "clientCertificateData": certificate, "clientKeyData": key });
+    let status = serde_json::json!({ "clientCertificateData": certificate, "clientKeyData": key });
     world.put("credential.json", &format!("{CREDENTIAL}\"status\": {status}}}"));
     let user = plugin(&world, &format!("cat {}", world.path("credential.json").display()));
     assert_eq!(told(&world.look(&user, None)).0, Some(200));
@@ -243,7 +242,10 @@ fn a_program_that_gives_out_nothing_is_named_and_what_it_printed_is_not() {
         ("kill -9 $$", "./plugin gave no credentials: signal 9 ended it"),
         ("echo s3cret", "what ./plugin printed are no credentials"),
         ("echo '{\"kind\": \"ExecCredential\"}'", "what ./plugin printed are no credentials"),
-        ("echo '{\"kind\": \"X\", \"status\": {\"token\": \"s3cret\"}}'", "what ./plugin printed are no credentials"),
+        (
+            "echo '{\"kind\": \"X\", \"status\": {\"token\": \"s3cret\"}}'",
+            "what ./plugin printed are no credentials",
+        ),
     ] {
         let user = plugin(&world, script);
         assert_eq!(why(&world.look(&user, Some("gpu-1"))), expected, "{script}");
@@ -336,12 +338,16 @@ fn a_kubeconfig_that_is_none_is_told_with_its_path() {
     for (text, expected) in [
         ("", ""),
         ("\u{0}", ""),
-        ("kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\n",
-            ": it is of the kind KubeletConfiguration, and no kubeconfig"),
+        (
+            "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\n",
+            ": it is of the kind KubeletConfiguration, and no kubeconfig",
+        ),
         ("kind: Config\n", ": no context is current"),
         ("kind: Config\ncurrent-context: x\n", ": there is no context \"x\""),
-        ("kind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n",
-            ": there is no cluster \"c\""),
+        (
+            "kind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n",
+            ": there is no cluster \"c\"",
+        ),
         ("- [", ""),
         ("users: {s3cret: \"s3cret\"}\n", ""),
     ] {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::cluster::{Node, RuntimeClasses, is_of_interest};
-use crate::host::pod_resources::{Get, PodResources};
+use crate::host::pod_resources::{Device, Get, PodResources};
 use crate::host::{Archive, NODE, Output, POD_RESOURCES, RUNTIME_CLASSES};
 
 /// Redacts the answers in place.
@@ -45,14 +45,14 @@ where
 fn pod_resources(told: PodResources) -> PodResources {
     let PodResources { mut pods, mut offered, get } = told;
     if let Some(offered) = &mut offered {
-        offered.retain(|device| device.is_nvidia());
+        offered.retain(Device::is_nvidia);
     }
     for pod in &mut pods {
-        pod.devices.retain(|device| device.is_nvidia());
+        pod.devices.retain(Device::is_nvidia);
     }
     pods.retain(|pod| !pod.devices.is_empty());
     for (number, pod) in (1..).zip(&mut pods) {
-        pod.namespace = "captured".to_owned();
+        "captured".clone_into(&mut pod.namespace);
         pod.name = format!("pod-{number}");
     }
     let get = match get {
@@ -69,7 +69,7 @@ fn selected(classes: &RuntimeClasses) -> BTreeSet<String> {
 }
 
 fn node(mut node: Node, selected: &BTreeSet<String>) -> Node {
-    node.metadata.name = "captured-host".to_owned();
+    "captured-host".clone_into(&mut node.metadata.name);
     node.metadata.labels.retain(|key, _| is_of_interest(key) || selected.contains(key));
     node.status.allocatable.retain(|name, _| name.starts_with("nvidia.com/"));
     node

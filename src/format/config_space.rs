@@ -79,9 +79,8 @@ impl<'b> ConfigSpace<'b> {
                 continue;
             }
             let whose = self.word(at + 4).ok_or_else(|| self.cut(at))?;
-            let (low, high) = match (self.word(at + 8), self.word(at + 10)) {
-                (Some(low), Some(high)) => (low, high),
-                _ => return Err(self.cut(at)),
+            let (Some(low), Some(high)) = (self.word(at + 8), self.word(at + 10)) else {
+                return Err(self.cut(at));
             };
             if (whose, low) == (vendor, id) {
                 return Ok(Some(u32::from(high) << 16 | u32::from(low)));

@@ -103,7 +103,7 @@ impl Directory {
         // Behind the end of a file there is nothing to map, and a load from there would end the process.
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let is_inside = offset.checked_add(WORD).is_some_and(|end| end <= size);
-        if !is_inside || offset % WORD != 0 {
+        if !is_inside || !offset.is_multiple_of(WORD) {
             return Reading::Unreadable(Cause::Os(Errno::ENXIO as i32));
         }
         load(File::from(file), offset)

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
 
+use nix::sys::stat::{SFlag, makedev, mknod};
 use tempfile::TempDir;
 
 use super::*;
@@ -69,7 +70,6 @@ fn nothing_behind_the_end_and_nothing_between_words_is_touched() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the test makes the host")]
 fn what_is_no_file_is_refused_by_name() {
     let tree = TempDir::new().unwrap();
     let path = tree.path().join(WINDOW);
@@ -115,7 +115,6 @@ fn a_register_is_the_eight_bytes_at_its_number() {
 
 /// To open a terminal or a tape would be felt by it.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the test makes the host")]
 fn registers_are_read_from_their_own_device_only() {
     let tree = TempDir::new().unwrap();
     let path = tree.path().join(MSR);
@@ -125,7 +124,6 @@ fn registers_are_read_from_their_own_device_only() {
     nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
     assert_eq!(register(), Reading::Unreadable(Cause::NotAFile("a FIFO")));
     fs::remove_file(&path).unwrap();
-    use nix::sys::stat::{SFlag, makedev, mknod};
     // The null device, which would give bytes of a kind.
     if mknod(&path, SFlag::S_IFCHR, Mode::S_IRUSR, makedev(1, 5)).is_ok() {
         assert_eq!(register(), Reading::Unreadable(Cause::NotAFile("a character device")));

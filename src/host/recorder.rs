@@ -97,7 +97,7 @@ impl Recorder {
         let known = self.archive.entry_mut(path).map(|entry| &mut entry.node);
         match (reading, known) {
             (Reading::Known(bytes), Some(Node::Pieces(pieces))) => {
-                drop(pieces.insert(offset, bytes))
+                drop(pieces.insert(offset, bytes));
             }
             (Reading::Known(bytes), _) => self.keep(path, Node::Pieces([(offset, bytes)].into())),
             // What was read before stays; this place is not held then.

@@ -410,13 +410,16 @@ fn filesystems_that_cannot_exchange_get_a_look_and_a_rename() {
     assert_eq!(names(file.parent().unwrap()), ["grub"]);
 }
 
+/// What stands under the name, and under the temporary name.
+type Seen = [Option<Vec<u8>>; 2];
+
 /// What stands under the name and under the temporary name each time the file system is to be settled. The
 /// `fails`th time it cannot be.
 fn settled(
     before: Option<&[u8]>,
     after: Option<&[u8]>,
     fails: usize,
-) -> (Result<(), ReplaceError>, Vec<[Option<Vec<u8>>; 2]>, PathBuf, tempfile::TempDir) {
+) -> (Result<(), ReplaceError>, Vec<Seen>, PathBuf, tempfile::TempDir) {
     let (directory, tree, file) = host();
     if before.is_none() {
         fs::remove_file(&file).unwrap();

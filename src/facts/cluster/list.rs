@@ -342,12 +342,11 @@ fn count(node: &Node, of_switches: bool) -> Reading<i64> {
         if name.to_ascii_lowercase().contains("nvswitch") != of_switches {
             continue;
         }
-        match count.parse::<u32>() {
-            Ok(count) => sum = sum.saturating_add(count.into()),
-            Err(_) => {
-                let what = format!("{name} is {count:?}, which is no number of devices");
-                return Reading::Unreadable(Cause::malformed(None, what));
-            }
+        if let Ok(count) = count.parse::<u32>() {
+            sum = sum.saturating_add(count.into());
+        } else {
+            let what = format!("{name} is {count:?}, which is no number of devices");
+            return Reading::Unreadable(Cause::malformed(None, what));
         }
     }
     Reading::Known(sum)

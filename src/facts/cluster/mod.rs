@@ -49,8 +49,8 @@ pub(super) fn gather(run: &Run, kubelet: Option<&Kubelet>, os: Option<&Os>) -> C
     match run.api_server(usual) {
         Reading::Known(answers) => Cluster {
             asked: true,
-            node: answers.node.and_then(node),
-            classes: answers.classes.and_then(classes),
+            node: answers.node.and_then(|output| node(&output)),
+            classes: answers.classes.and_then(|output| classes(&output)),
         },
         Reading::Absent | Reading::Unreadable(_) => {
             Cluster { asked: false, node: Reading::Absent, classes: Reading::Absent }
@@ -58,15 +58,15 @@ pub(super) fn gather(run: &Run, kubelet: Option<&Kubelet>, os: Option<&Os>) -> C
     }
 }
 
-fn node(output: Output) -> Reading<Node> {
+fn node(output: &Output) -> Reading<Node> {
     match output.code {
         Some(404) => Reading::Absent,
-        _ => object(&output, "this node"),
+        _ => object(output, "this node"),
     }
 }
 
-fn classes(output: Output) -> Reading<Vec<RuntimeClass>> {
-    object(&output, "RuntimeClasses").map(|list: RuntimeClasses| list.items)
+fn classes(output: &Output) -> Reading<Vec<RuntimeClass>> {
+    object(output, "RuntimeClasses").map(|list: RuntimeClasses| list.items)
 }
 
 fn object<T: serde::de::DeserializeOwned>(output: &Output, what: &str) -> Reading<T> {

@@ -4,8 +4,10 @@
 //! `amd_iommu=on` is left in peace: no driver knows it, but guides tell people to write it, and it does no
 //! harm. What a word does, and whether that is good, is for [`super::meaning`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::drivers::read_ids;
-use crate::format::cmdline::{Cmdline, Param, elements, key_eq, parse_bool};
+use crate::format::cmdline::{Cmdline, Param, elements, key_eq, normal_key, parse_bool};
 
 /// What is wrong with a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +20,14 @@ pub(in crate::facts) enum Mistake {
     WithoutEffect(String),
 }
 
-/// The mistakes of a line, each with the word that it is made in, as it is written.
+/// The mistakes of a line, each with the word that it is made in, as it is written. A line may be very
+/// long, so each word is looked at a fixed number of times.
 pub(in crate::facts) fn mistakes(line: &Cmdline) -> Vec<(Param<'_>, Mistake)> {
     let words: Vec<Param<'_>> = line.params().collect();
+    let last = LastWords::of(&words);
     let mut found = Vec::new();
-    for (place, word) in words.iter().enumerate() {
-        let later = words.get(place + 1..).unwrap_or_default();
-        if let Some(by) = undone(word, later) {
+    for word in &words {
+        if let Some(by) = last.undoes(word) {
             found.push((*word, Mistake::Undone(by.token.to_owned())));
         }
         if word.is("vfio_pci.ids") || word.is("pci_stub.ids") {
@@ -39,13 +42,16 @@ pub(in crate::facts) fn mistakes(line: &Cmdline) -> Vec<(Param<'_>, Mistake)> {
         }
     }
     // What stands once more at a place where it counts is no mistake.
-    let counts = |word: &Param<'_>| {
-        words.iter().any(|other| {
-            other.same_as(word) && !found.iter().any(|(wrong, _)| wrong.index == other.index)
-        })
-    };
-    let in_vain: Vec<bool> = found.iter().map(|(word, _)| !counts(word)).collect();
-    found.into_iter().zip(in_vain).filter_map(|(each, in_vain)| in_vain.then_some(each)).collect()
+    let wrong: BTreeSet<usize> = found.iter().map(|(word, _)| word.index).collect();
+    let counts: BTreeSet<_> =
+        words.iter().filter(|word| !wrong.contains(&word.index)).map(said).collect();
+    found.retain(|(word, _)| !counts.contains(&said(word)));
+    found
+}
+
+/// What a word says, however it is spelt.
+fn said<'l>(word: &Param<'l>) -> (String, Option<&'l str>) {
+    (normal_key(word.key), word.value)
 }
 
 /// Settings of which the last word counts, by the setting: a second word of another value undoes the first.
@@ -60,17 +66,35 @@ const LAST_COUNTS: [&str; 8] = [
     "kvm_amd.sev_snp",
 ];
 
-/// The later word that takes a word back, if one does.
-fn undone<'l>(word: &Param<'_>, later: &[Param<'l>]) -> Option<Param<'l>> {
-    if let Some(setting) = Setting::of(word) {
-        // Of several later words the last one that says anything decides.
-        let decides = later.iter().filter_map(|it| Some((Setting::of(it)?, it)));
-        let last = decides.rev().find(|(other, _)| other.about == setting.about);
-        return last.filter(|(other, _)| other.on != setting.on).map(|(_, by)| *by);
+/// Of each setting the last word that says anything about it: that one decides.
+struct LastWords<'l> {
+    switches: BTreeMap<&'static str, (bool, Param<'l>)>,
+    values: BTreeMap<&'static str, Param<'l>>,
+}
+
+impl<'l> LastWords<'l> {
+    fn of(words: &[Param<'l>]) -> Self {
+        let switch = |word: &Param<'l>| Setting::of(word).map(|it| (it.about, (it.on, *word)));
+        let value = |word: &Param<'l>| Some((key_of_value(word)?, *word));
+        Self {
+            switches: words.iter().filter_map(switch).collect(),
+            values: words.iter().filter_map(value).collect(),
+        }
     }
-    let key = LAST_COUNTS.into_iter().find(|key| word.is(key))?;
-    let last = later.iter().rev().find(|other| other.is(key))?;
-    (!last.same_as(word)).then_some(*last)
+
+    /// The word that takes this one back, if one does.
+    fn undoes(&self, word: &Param<'_>) -> Option<Param<'l>> {
+        if let Some(setting) = Setting::of(word) {
+            let (on, by) = self.switches.get(setting.about)?;
+            return (*on != setting.on).then_some(*by);
+        }
+        let by = self.values.get(key_of_value(word)?)?;
+        (!by.same_as(word)).then_some(*by)
+    }
+}
+
+fn key_of_value(word: &Param<'_>) -> Option<&'static str> {
+    LAST_COUNTS.into_iter().find(|key| word.is(key))
 }
 
 /// A switch that several spellings turn.

@@ -160,7 +160,7 @@ impl Probe<'_> {
     fn is_awake(&self, index: usize) -> Result<(), Shut> {
         match self.pci.detail(index).map(|detail| &detail.power_state) {
             Some(Reading::Known(state)) if state == "D0" => Ok(()),
-            Some(Reading::Known(state)) if state.starts_with("D") => {
+            Some(Reading::Known(state)) if state.starts_with('D') => {
                 Err(Shut::because(format!("asleep ({state}), and not woken for this"), POWER))
             }
             Some(Reading::Known(state)) => {

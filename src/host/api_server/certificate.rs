@@ -55,8 +55,8 @@ impl Examined {
 }
 
 fn common_name(certificate: &Certificate) -> Option<String> {
-    let parts = certificate.tbs_certificate.subject.0.iter().flat_map(|part| part.0.iter());
-    let name = parts.filter(|attribute| attribute.oid == COMMON_NAME).last()?;
+    let mut parts = certificate.tbs_certificate.subject.0.iter().flat_map(|part| part.0.iter());
+    let name = parts.rfind(|attribute| attribute.oid == COMMON_NAME)?;
     let utf8 = name.value.decode_as::<Utf8StringRef<'_>>().map(|text| text.as_str().to_owned());
     utf8.or_else(|_| {
         name.value.decode_as::<PrintableStringRef<'_>>().map(|text| text.as_str().to_owned())

@@ -56,4 +56,9 @@ pub(super) fn look(_: &Access, _: &Usual) -> Answers {
 }
 
 #[cfg(all(test, feature = "cluster"))]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the tests make the files and the server, and have failed where they cannot go on"
+)]
 mod tests;

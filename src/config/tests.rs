@@ -368,6 +368,8 @@ fn what_is_printed_says_where_each_value_is_set() {
     rules = [] # default
     assume = [] # default
     # image-pull-budget is not set
+    cluster = false # default
+    # kubeconfig is not set
 
     [check.expect]
     # gpus is not set

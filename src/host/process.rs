@@ -79,7 +79,7 @@ pub(crate) enum ProcessError {
     NotInstalled,
     #[error("did not start")]
     NotStarted(#[source] io::Error),
-    #[error("no end in {} s", after.as_secs())]
+    #[error("no end in {} s", after.as_secs_f64().ceil())]
     TimedOut { after: Duration, stderr: Vec<u8> },
     #[error("cannot be waited for")]
     Lost(#[source] io::Error),

@@ -353,9 +353,9 @@ fn count(node: &Node, of_switches: bool) -> Reading<i64> {
 }
 
 fn all_allocatable(facts: &Facts) -> Evidence {
-    let Some(pci) = &facts.pci else { return Evidence::not_gathered() };
     let mut note = None;
     let evidence = of_node(facts, |node| {
+        let Some(pci) = &facts.pci else { return Reading::Unreadable(Cause::NotGathered) };
         let offered = count(node, false).and_then(|gpus| count(node, true).map(|it| (gpus, it)));
         let bound = bound(pci, pci.gpus())
             .and_then(|gpus| bound(pci, pci.nvswitches()).map(|nvswitches| (gpus, nvswitches)));

@@ -1,7 +1,8 @@
 use super::super::catalogue::{self, Evidence, Selection};
 use super::super::testing::{facts, tree, value};
-use super::super::{Facts, Value};
+use super::super::{Assumptions, Facts, Value, gather as gather_all};
 use super::*;
+use crate::host::Run;
 
 /// A function as sysfs has it, in a group with a driver.
 struct Made {
@@ -52,8 +53,8 @@ impl Made {
         let files: Vec<(&str, &str)> =
             self.files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
         let host = tree(&files);
-        let details = Needs::PCI_POWER.and(Needs::PCI_DETAIL).and(Needs::PCI_HEALTH);
-        facts(host.path(), Needs::PCI.and(details).and(Needs::VFIO))
+        let root = Root::directory(host.path()).unwrap();
+        gather_all(&root, &Run::on(&root), Needs::ALL, Assumptions::new())
     }
 }
 

@@ -146,7 +146,7 @@ fn a_certificate_of_the_future_tells_of_the_clock() {
 #[test]
 fn a_server_that_does_not_prove_itself_is_not_believed() {
     let (own, other) = (Authority::new(), Authority::new());
-    for (signer, years, word) in [(&own, OVER, "expired"), (&other, NOW, "UnknownIssuer")] {
+    for (signer, years, word) in [(&own, OVER, "expired"), (&other, NOW, "Signature")] {
         let setup = Setup { own: signer, years, clients: &own, strict: false };
         let server = Server::start(&setup, |_| Answer::Status(200, NODE.to_owned()));
         let directory = tempfile::tempdir().unwrap();
@@ -286,7 +286,9 @@ fn an_answer_that_is_too_long_or_breaks_off_is_none() {
     assert_eq!(why_giant, "the API server's answer is larger than 4194304 bytes");
     let broken = World::answering(|_| Answer::Broken);
     let why_broken = why(&broken.look("    token: t\n", Some("gpu-1")));
-    assert!(why_broken.starts_with("the API server's answer broke off: "), "{why_broken}");
+    // Whether the head of the answer came through before is a matter of luck.
+    let is_told = ["the API server's answer broke off: ", "the API server cannot be asked: "];
+    assert!(is_told.iter().any(|words| why_broken.starts_with(words)), "{why_broken}");
 }
 
 #[test]

@@ -275,6 +275,8 @@ pub struct Explain {
     #[command(flatten)]
     pub probing: Probing,
     #[command(flatten)]
+    pub cluster: Cluster,
+    #[command(flatten)]
     pub judged: Judged,
     #[arg(long, default_value = "text")]
     pub format: TextFormat,

@@ -22,7 +22,7 @@ pub struct Host {
 #[derive(Debug, Default, Args)]
 pub struct Cluster {
     /// Ask the cluster's API server about this node too, with the kubelet's own credentials.
-    #[arg(long, conflicts_with_all = ["root", "host"])]
+    #[arg(long, conflicts_with = "root")]
     pub cluster: bool,
     /// Ask it by this kubeconfig instead of the kubelet's.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cluster")]

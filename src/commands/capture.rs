@@ -6,7 +6,7 @@ use crate::cli;
 use crate::exit::Exit;
 
 pub(super) fn run(arguments: &cli::Capture) -> Result<Exit, CommandError> {
-    let cluster = host::cluster(&arguments.cluster)?;
+    let cluster = host::cluster(&arguments.cluster, arguments.host.as_deref())?;
     let opened = host::open(arguments.root.as_deref(), arguments.host.as_deref())?
         .allowing(arguments.probing);
     let mut notes = vec![

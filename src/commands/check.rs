@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &cli::Check, terminal: Terminal) -> Result<ExitCode
     let running = arguments.host.root.is_none() && arguments.host.host.is_none();
     let Policy { rules, wanted } =
         Policy::of(running, &arguments.selection, &arguments.host.assume)?;
-    let wanted = wanted.with_cluster(&arguments.cluster)?;
+    let wanted = wanted.with_cluster(&arguments.cluster, arguments.host.host.as_deref())?;
     // What cannot be written or compared is told before a host is read.
     let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;

@@ -20,6 +20,7 @@ pub(super) fn run(arguments: &cli::Explain, terminal: Terminal) -> Result<Exit, 
     let running = arguments.host.root.is_none() && arguments.host.host.is_none();
     let selection = arguments.judged.selection();
     let Policy { rules, wanted } = Policy::of(running, &selection, &arguments.host.assume)?;
+    let wanted = wanted.with_cluster(&arguments.cluster, arguments.host.host.as_deref())?;
     let id = &arguments.id;
     let rule = rules.get(id);
     let fact = catalogue::fact(id);
@@ -31,7 +32,8 @@ pub(super) fn run(arguments: &cli::Explain, terminal: Terminal) -> Result<Exit, 
         return Err(CommandError::Usage(format!("there is no rule and no fact {id}{near}")));
     }
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?
-        .allowing(arguments.probing);
+        .allowing(arguments.probing)
+        .asking_cluster(wanted.cluster.clone());
     let verbose = arguments.verbose;
     let look = Look { colour: terminal.colour, width: terminal.width.into(), verbose };
     match (rule, fact) {

@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &cli::Facts, terminal: Terminal) -> Result<Exit, Co
     }
     let assumed = host::assumptions(&arguments.host.assume)?;
     let opened = host::open(arguments.host.root.as_deref(), arguments.host.host.as_deref())?
-        .asking_cluster(host::cluster(&arguments.cluster)?)
+        .asking_cluster(host::cluster(&arguments.cluster, arguments.host.host.as_deref())?)
         .allowing(arguments.probing);
     let facts = gather(&opened.root, &opened.run, Needs::ALL, assumed);
     output::write(|out| facts_json::render(&facts, wanted, out))

@@ -50,8 +50,15 @@ pub(crate) fn open(root: Option<&Path>, captured: Option<&Path>) -> Result<Opene
     Ok(Opened { root, run, origin })
 }
 
-/// How the command line wants the cluster asked.
-pub(crate) fn cluster(typed: &cli::Cluster) -> Result<Option<Access>, CommandError> {
+/// How the command line wants the cluster of this machine asked; a captured host tells what its own said.
+pub(crate) fn cluster(
+    typed: &cli::Cluster,
+    captured: Option<&Path>,
+) -> Result<Option<Access>, CommandError> {
+    if typed.cluster && captured.is_some() {
+        let why = "--cluster: a captured host cannot be asked; its file holds what was said then";
+        return Err(CommandError::Usage(why.to_owned()));
+    }
     if typed.cluster && !BUILT_IN {
         let why =
             "--cluster: this ccgpu-node was built without the feature that asks the API server";

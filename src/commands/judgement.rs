@@ -1,5 +1,7 @@
 //! Gathers and judges a host, as `check` shows it and as `fix` plans from it and proves itself by.
 
+use std::path::Path;
+
 use super::host::Opened;
 use super::{CommandError, header, host, platform};
 use crate::cli;
@@ -104,8 +106,12 @@ impl Wanted {
     }
 
     /// With the cluster asked as the command line says, where it does.
-    pub(super) fn with_cluster(self, typed: &cli::Cluster) -> Result<Self, CommandError> {
-        let cluster = host::cluster(typed)?.or(self.cluster);
+    pub(super) fn with_cluster(
+        self,
+        typed: &cli::Cluster,
+        captured: Option<&Path>,
+    ) -> Result<Self, CommandError> {
+        let cluster = host::cluster(typed, captured)?.or(self.cluster);
         Ok(Self { cluster, ..self })
     }
 

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &cli::Wait, terminal: Terminal) -> Result<ExitCode,
     let stopwatch = Stopwatch::start();
     let running = arguments.root.is_none();
     let Policy { rules, wanted } = Policy::of(running, &arguments.selection, &arguments.assume)?;
-    let wanted = wanted.with_cluster(&arguments.cluster)?;
+    let wanted = wanted.with_cluster(&arguments.cluster, None)?;
     let file = arguments.output.as_deref().map(OutputFile::at).transpose()?;
     let opened = host::open(arguments.root.as_deref(), None)?
         .tracing()

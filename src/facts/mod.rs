@@ -267,10 +267,11 @@ pub fn gather_host_again(
     let pci = again.source(of_pci, of_pci, previous.pci, || pci::gather(root, needs));
     let drivers = match (&os, &boot_config) {
         (Some(os), Some(boot)) => {
-            // Devices that come and go decide nothing about files, unless these were not worth reading yet.
-            let skipped = previous.drivers.as_ref().is_some_and(|drivers| drivers.skipped);
+            // Devices that come and go decide nothing about files, unless they decide whether these are worth reading.
+            let skips = drivers::are_skipped(pci.as_ref());
+            let turned = previous.drivers.as_ref().is_some_and(|drivers| drivers.skipped != skips);
             let inputs = Needs::DRIVERS.and(Needs::BOOT_CONFIG).and(Needs::CMDLINE).and(Needs::OS);
-            let inputs = if skipped { inputs.and(Needs::PCI) } else { inputs };
+            let inputs = if turned { inputs.and(Needs::PCI) } else { inputs };
             let read = || drivers::gather(root, pci.as_ref(), os, boot);
             again.source(inputs, Needs::DRIVERS, previous.drivers, read)
         }

@@ -175,7 +175,7 @@ fn the_printed_configuration_is_toml_with_its_sources() {
     assert_eq!(
         read["check"],
         serde_json::json!({
-            "skip": ["tee", "gpu-*"], "only": [], "rules": [], "assume": [], "expect": {}
+            "skip": ["tee", "gpu-*"], "only": [], "rules": [], "assume": [], "cluster": false, "expect": {}
         })
     );
     assert_eq!(read["publish"]["nfd"]["enabled"], true);

@@ -162,7 +162,8 @@ fn the_page_tells_what_to_do_first_and_every_fact() {
     assert!(now.contains("ccgpu-node fix --only iommu-argument-overridden"), "{now}");
     let facts = crate::program::run(&["facts", &which[0], &which[1]]);
     let facts: Value = serde_json::from_str(&facts.stdout).unwrap();
-    for (fact, _) in facts["facts"].as_object().unwrap() {
+    let read = |value: &Value| value["unreadable"] != "not read in this run";
+    for (fact, _) in facts["facts"].as_object().unwrap().iter().filter(|(_, value)| read(value)) {
         assert!(page.contains(&format!("<code>{fact}</code>")), "{fact}");
     }
     assert!(page.contains("<svg "), "the picture is missing");

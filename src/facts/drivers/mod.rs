@@ -61,9 +61,14 @@ pub struct Drivers {
     pub overrides: Reading<BTreeMap<String, String>>,
 }
 
+/// Whether nobody asks, because no device of NVIDIA is there.
+pub(super) fn are_skipped(pci: Option<&Pci>) -> bool {
+    pci.is_some_and(has_none_of_nvidia)
+}
+
 /// Reads what `next` and the rest need. Without an NVIDIA device nobody asks, so nothing is read.
 pub(super) fn gather(root: &Root, pci: Option<&Pci>, os: &Os, boot: &BootConfig) -> Drivers {
-    let skipped = pci.is_some_and(has_none_of_nvidia);
+    let skipped = are_skipped(pci);
     if skipped {
         let unread =
             || Cause::NoAnswer("no device of NVIDIA is here, so it was not read".to_owned());

@@ -15,14 +15,21 @@ const CHANGES: &[(&[&str], Needs)] = &[
     (&["/proc/cmdline"], Needs::CMDLINE),
     (
         &["/boot", "/etc/default", "/etc/kernel", "/sys/firmware/efi"],
-        Needs::BOOT_CONFIG.and(Needs::FIRMWARE),
+        Needs::BOOT_CONFIG.and(Needs::FIRMWARE).and(Needs::CO_OWNERS).and(Needs::DRIVERS),
     ),
     (
         &["/var/lib/kubelet", "/etc/kubernetes", "/etc/systemd", "/usr/lib/systemd"],
         Needs::KUBELET.and(Needs::TEE).and(Needs::OPERATOR_FILES),
     ),
     (&["/proc/modules", "/sys/module"], Needs::MODULES.and(Needs::VFIO).and(Needs::KVM)),
-    (&["/dev"], Needs::MODULES.and(Needs::VFIO).and(Needs::KVM).and(Needs::TEE)),
+    (
+        &["/dev"],
+        Needs::MODULES
+            .and(Needs::VFIO)
+            .and(Needs::KVM)
+            .and(Needs::TEE)
+            .and(Needs::PROCESSOR_REGISTERS),
+    ),
     (&["/sys/bus", "/sys/devices"], Needs::PCI.and(Needs::VFIO).and(Needs::IOMMU)),
     (
         &["/sys/kernel", "/sys/class", "/sys/firmware/acpi"],
@@ -35,6 +42,8 @@ const CHANGES: &[(&[&str], Needs)] = &[
     ),
     (&["/etc/containerd", "/etc/crio"], Needs::CONTAINER_RUNTIME),
     (&["/etc/cdi", "/var/run/cdi", "/run/cdi"], Needs::CDI),
+    (&["/etc/modprobe.d", "/usr/lib/modprobe.d", "/lib/modules", "/usr/src"], Needs::DRIVERS),
+    (&["/var/log/pods", "/proc/uptime"], Needs::CC_MODE.and(Needs::KERNEL)),
 ];
 
 fn parsed(name: &str) -> Archive {

@@ -32,8 +32,12 @@ def kept(name, ingredients, build):
         for old in directory().glob(f"{stem}-*{dot}{end}"):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        build(unfinished)
-        unfinished.rename(path)
+        try:
+            build(unfinished)
+            unfinished.rename(path)
+        finally:
+            if unfinished.exists():
+                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
     return path
 
 

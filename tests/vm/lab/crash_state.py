@@ -1,9 +1,11 @@
 """What a machine would find on a disk that lost its power: GRUB, which replays no journal; Linux, which does; and
 `ccgpu-node recover`, which is run in it twice."""
 
+import contextlib
+import fcntl
 import functools
 import json
-import pathlib
+import os
 import shlex
 import subprocess
 import tempfile
@@ -13,26 +15,37 @@ from . import cache
 MENU = "/grub/grub.cfg"
 BOOT_PARTITION, ROOT_PARTITION = 2, 3
 RECOVER = "ccgpu-node --color never recover"
+# All is done and well; or done, and one more reboot is asked for.
+CLEAN = (0, 4)
+NOTHING = "Nothing to recover"
+# Something that a person has to see to.
+NOTE = "NOTE  "
 # For whatever hangs over a broken file system.
 DEADLINE = 120
 
 
-class Workspace:
-    """A file system in a file whose copies of files share their blocks, so that a copy of a disk costs nothing. Needs
-    root, and a mount namespace of its own, with which it goes away."""
-
-    def __init__(self, size="24G"):
-        self.file = tempfile.NamedTemporaryFile(dir=cache.directory(), prefix="workspace.")
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="ccgpu-node-power-loss."))
-        cache.sh(f"truncate -s {size} {self.file.name}; mkfs.xfs -q -m reflink=1 {self.file.name}")
-        cache.sh(f"mount -o loop {self.file.name} {self.path}")
-
-    def __enter__(self):
-        return self.path
-
-    def __exit__(self, *_):
-        cache.sh(f"umount {self.path}; rmdir {self.path}")
-        self.file.close()
+@contextlib.contextmanager
+def workspace(size="8G"):
+    """The path of a file system in a file whose copies of files share their blocks, so that a copy of a disk costs
+    nothing. Needs root, and a mount namespace of its own."""
+    path = cache.directory() / "workspace"
+    path.mkdir(exist_ok=True)
+    only_one = os.open(path, os.O_RDONLY)
+    try:
+        # Linux mounts an XFS once: a second run has copies of the same ones.
+        fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with tempfile.NamedTemporaryFile(dir=cache.directory(), prefix="workspace.") as file:
+            cache.sh(f"truncate -s {size} {file.name}; mkfs.xfs -q -m reflink=1 {file.name}")
+            cache.sh(f"mount -o loop {file.name} {path}")
+        # Without a name the file goes with the mount, and that with the namespace, however this program ends.
+        try:
+            yield path
+        finally:
+            cache.sh(f"umount --lazy {path}")
+    except BlockingIOError:
+        raise RuntimeError(f"another run uses {path}") from None
+    finally:
+        os.close(only_one)
 
 
 def partitions(image):
@@ -47,7 +60,10 @@ def partitions(image):
 def grub_reads(image):
     """The boot menu as GRUB's own code reads it, without a mount; `None` where it cannot."""
     command = ["grub-fstest", image, "cat", f"(loop0,gpt{BOOT_PARTITION}){MENU}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout if done.returncode == 0 else None
 
 
@@ -85,8 +101,10 @@ class Mounted:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        cache.sh(f"umount {self.where}/boot; umount {self.where}")
+    def __exit__(self, error, *_):
+        # What hangs in it still, after an error, must not keep it here.
+        lazy = "--lazy" if error else ""
+        cache.sh(f"umount {lazy} {self.where}/boot; umount {lazy} {self.where}")
 
     def read(self, paths):
         contents = []
@@ -108,7 +126,7 @@ class Mounted:
         root = shlex.quote(str(self.where))
         script = f"""mount -t proc proc {root}/proc
         mount --bind {line} {root}/proc/cmdline
-        mount -t tmpfs run {root}/run
+        mount -t tmpfs -o mode=755 run {root}/run
         exec chroot {root} {RECOVER}"""
         command = ["unshare", "-mpf", "--kill-child", "sh", "-ec", script]
         done = subprocess.run(

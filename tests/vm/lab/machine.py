@@ -58,7 +58,8 @@ class Machine:
         took; raises TimeoutError past the deadline."""
         log = pathlib.Path(log)
         log.mkdir(parents=True, exist_ok=True)
-        command = ["qemu-system-x86_64", *self.arguments]
+        # However this program ends, the machine does not outlive it.
+        command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *self.arguments]
         command += ["-serial", f"file:{log}/console", "-serial", f"file:{log}/lines", *more]
         started = time.monotonic()
         with open(log / "qemu", "w", encoding="utf-8") as said:
@@ -77,7 +78,6 @@ class Machine:
                 except subprocess.TimeoutExpired:
                     raise TimeoutError(f"still running after {deadline} s") from None
             finally:
-                # Whatever ended the wait, the machine does not outlive it.
                 qemu.kill()
                 qemu.wait()
         if code < 0:

@@ -7,6 +7,7 @@ cache instead: an installed kernel would make an initramfs and a boot menu of th
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 
 from . import cache
@@ -41,6 +42,15 @@ def missing(needed):
         for name, package in needed.items()
         if not (os.path.exists(name) if name.startswith("/") else shutil.which(name, path=PATH))
     ]
+
+
+def insist(needed, bring):
+    """Ends the program where something is missing, unless it is to be brought."""
+    absent = missing(needed)
+    if absent and bring:
+        install(absent)
+    elif absent:
+        sys.exit(f"packages are missing, which --install would bring: {' '.join(absent)}")
 
 
 def install(packages):

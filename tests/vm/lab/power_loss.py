@@ -5,14 +5,13 @@ import dataclasses
 import functools
 import hashlib
 import random
+import subprocess
 
 from . import cache, crash_state, recording, write_log
 
 FIRST, LAST = "start", "end"
 MENU = recording.FILES.index("/boot/grub/grub.cfg")
-# All is done and well; or done, and one more reboot is asked for.
-CLEAN = (0, 4)
-NOTHING = "Nothing to recover"
+CONTROL = (recording.CONTROL, f"after {recording.CONTROL}", LAST)
 
 
 @dataclasses.dataclass
@@ -20,7 +19,7 @@ class Outcome:
     """How the states of one recording were."""
 
     states: int = 0
-    # Those that were mounted too.
+    # Those that Linux mounted too.
     mounted: int = 0
     # What was wrong: the states in which it was.
     bad: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
@@ -43,9 +42,11 @@ class Versions:
         """The contents of all files, once everything is over."""
         if step in self.held and step != FIRST:
             return [self.held[self.order[self.order.index(step) - 1]], self.held[step]]
-        if step == LAST:
-            return [self.held[self.order[-1]]]
         return [self.held[step.removeprefix("after ")]]
+
+    def menus(self):
+        """Every boot menu that somebody meant."""
+        return {files[MENU] for files in self.held.values()}
 
     def of_file(self, index, step):
         return {files[index] for files in self.allowed(step)}
@@ -60,13 +61,15 @@ class Replay:
         marked = {mark: epoch.number for epoch in self.epochs for mark in epoch.marks.values()}
         # From the first mark on nothing happens before it; the last one is behind all that counts.
         during = self.epochs[marked[FIRST] + 1 : marked[LAST] + 1]
-        self.states = list(write_log.states([epoch for epoch in during if epoch.writes], subsets, seed))
+        states = list(write_log.states([epoch for epoch in during if epoch.writes], subsets, seed))
+        self.states = [state for state in states if state.step not in CONTROL]
+        self.of_control = [state for state in states if state.step in CONTROL]
 
     def close(self):
         self.log.close()
 
     def sample(self, budget):
-        """States to judge: all at the flushes, and of the others as many as the budget has left, by chance."""
+        """States to mount: all at the flushes, and of the others as many as the budget has left, by chance."""
         chance = random.Random(self.seed)
         flushed = [state for state in self.states if state.how == "flushed"]
         others = [state for state in self.states if state.how != "flushed"]
@@ -81,9 +84,10 @@ class Replay:
         for state in self.states:
             if state.step != FIRST and not state.step.startswith("after "):
                 by_step.setdefault(state.step, []).append(state)
-        picked = []
+        picked, steps = [], list(by_step)
+        chance.shuffle(steps)
         while len(picked) < count and any(by_step.values()):
-            for states in filter(None, by_step.values()):
+            for states in filter(None, map(by_step.get, steps)):
                 picked.append(states.pop(chance.randrange(len(states))))
         return sorted(picked[:count], key=lambda state: state.epoch)
 
@@ -114,9 +118,12 @@ def judge_repair(replay, versions, budget, space, keep):
         if state in sample:
             outcome.mounted += 1
             copy = space / "mounted.img"
-            cache.sh(f"cp --reflink=always {image} {copy}")
+            cache.sh(f"rm -f {copy}; cp --reflink=always {image} {copy}")
             mount = functools.partial(crash_state.Mounted, copy, space / "root", replay.table)
-            wrong += _wrong_after_mount(state, menu, copy, mount, versions, outcome)
+            try:
+                wrong += list(_wrong_after_mount(state, menu, copy, mount, versions, outcome))
+            except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
+                wrong.append(f"it cannot be mounted and recovered: {error}")
         for why in wrong:
             outcome.bad[why].append(state)
         if wrong:
@@ -137,7 +144,7 @@ def _wrong_after_mount(state, menu, image, mount, versions, outcome):
         # Lines that go on begin with a blank.
         told = [line.partition(": /")[0] for line in said.splitlines() if line[:1].strip()]
         outcome.recovered["; ".join(told)] += 1
-        if code not in CLEAN:
+        if code not in crash_state.CLEAN or crash_state.NOTE in said:
             yield f"recover ends with {code}: {said.strip()}"
         files = tuple(mounted.read(recording.FILES))
         if files not in versions.allowed(state.step):
@@ -146,7 +153,7 @@ def _wrong_after_mount(state, menu, image, mount, versions, outcome):
         if left:
             yield f"recover left {', '.join(left)}"
         code, said = mounted.recover(crash_state.arguments(menu or b""))
-        if code != 0 or NOTHING not in said:
+        if code != 0 or crash_state.NOTHING not in said:
             yield f"a second recover ends with {code}: {said.strip()}"
         if tuple(mounted.read(recording.FILES)) != files:
             yield "a second recover changes files"
@@ -160,13 +167,17 @@ def _described(content, versions):
     for step, files in versions.held.items():
         if content in files:
             return f"as at '{step}'"
-    return f"{len(content)} bytes that nobody wrote ({hashlib.sha256(content).hexdigest()[:8]})"
+    if not content:
+        return "an empty file"
+    return f"{len(content)} bytes that nobody meant ({hashlib.sha256(content).hexdigest()[:8]})"
 
 
 def judge_control(replay, versions, budget, space):
-    """The same for a plain `update-grub`: states without a whole boot menu, as GRUB or as Linux sees it."""
-    outcome, sample = Outcome(), set(replay.sample(budget))
-    for state, image in replay.images(replay.states, space):
+    """The same for a plain `update-grub`: states without a whole boot menu, as GRUB sees it or, in the last ones,
+    since the menu is written at the end, Linux."""
+    flushed = [state for state in replay.of_control if state.how == "flushed"]
+    outcome, sample = Outcome(), set(flushed[-budget:])
+    for state, image in replay.images(replay.of_control, space):
         outcome.states += 1
         menus = {"GRUB": crash_state.grub_reads(image)}
         if state in sample:
@@ -174,6 +185,6 @@ def judge_control(replay, versions, budget, space):
             with crash_state.Mounted(image, space / "root", replay.table) as mounted:
                 menus["Linux"] = mounted.read(recording.FILES)[MENU]
         for reader, menu in menus.items():
-            if not _is_whole(menu, state, versions):
+            if menu not in versions.menus():
                 outcome.bad[f"{reader} reads {_described(menu, versions)}"].append(state)
     return outcome

@@ -10,13 +10,16 @@ import subprocess
 import tempfile
 
 from . import cache, disk
-from .machine import Machine, answers
+from .machine import Crashed, Machine, answers
 
 KUBELET = disk.GUEST.parent.parent / "systemd/kubelet"
+# A GPU, for which the wrong argument matters.
 PORTS = [{"functions": ["10de:2335:0302"]}]
 FILES = ["/boot/grub/grub.cfg", "/etc/default/grub", "/var/lib/kubelet/config.yaml"]
 # Seconds of a boot, on a machine that does much else.
 DEADLINE = 1200
+# QEMU 7.2 crashes now and then over a proxied function; then all is done anew.
+ATTEMPTS = 3
 RULES = {"argument": "iommu-argument-off", "gate": "kubelet-runtime-class-in-image-cri"}
 
 # What the kernel is told keeps it from taking the emulated timer of a busy machine for a broken one.
@@ -44,19 +47,6 @@ echo 100 >vm/dirty_expire_centisecs
 (while :; do sync; sleep 0.2; done) >/dev/null 2>&1 3>&- &""",
 }
 SHOW = "for file in {files}; do base64 -w0 $file; echo; done"
-PLAIN = """sed -i "s/intel_iommu=off/intel_iommu=on/" /etc/default/grub
-update-grub"""
-
-
-def steps(commands, surroundings):
-    """The recorded boot: before each command a mark in the log, after it some time for what it left dirty, and what
-    the files hold then."""
-    show = SHOW.format(files=" ".join(FILES))
-    listed = [("install", INSTALL, 0), (surroundings, SURROUNDINGS[surroundings], 0), ("start", f"mark start; {show}", 0)]
-    for name, command, code in commands:
-        listed.append((name, f"mark '{name}'; {command}", code))
-        listed.append((f"after {name}", f"mark 'after {name}'; sleep 4; {show}", 0))
-    return [*listed, ("end", "mark end; sync", 0)]
 
 
 def _fix(rule):
@@ -70,7 +60,32 @@ REPAIR = [
     ("gate back", "ccgpu-node --color never rollback --yes", 0),
     ("argument back", "ccgpu-node --color never rollback --yes", 0),
 ]
-CONTROL = [("update-grub", PLAIN, 0)]
+# What must be caught: the menu is emptied and written anew in its place. Somebody asks for it to be kept meanwhile, by
+# syncfs, and on a busy machine may miss the moment, and wait for the next time.
+CONTROL = "update-grub"
+PLAIN = """perl -e 'open my $menu, "<", "/boot/grub/grub.cfg" or die;
+    for (;; select undef, undef, undef, 0.001) {
+        next unless -z $menu;
+        syscall 306, fileno $menu;
+        open my $told, ">", "/run/emptied";
+    }' 3>&- &
+sed -i "s/intel_iommu=off/intel_iommu=on/" /etc/default/grub
+for time in 1 2 3 4 5; do
+    [ -e /run/emptied ] || update-grub || exit
+done
+kill $!"""
+
+
+def steps(surroundings):
+    """The recorded boot: before each command a mark in the log, after it some time for what it left dirty, and what
+    the files hold then."""
+    show = SHOW.format(files=" ".join(FILES))
+    listed = [("install", INSTALL, 0), (surroundings, SURROUNDINGS[surroundings], 0)]
+    listed.append(("start", f"mark start; {show}", 0))
+    for name, command, code in [*REPAIR, (CONTROL, PLAIN, 0)]:
+        listed.append((name, f"mark '{name}'; {command}", code))
+        listed.append((f"after {name}", f"mark 'after {name}'; sleep 4; {show}", 0))
+    return [*listed, ("end", "mark end; sync", 0)]
 
 
 @dataclasses.dataclass
@@ -81,11 +96,6 @@ class Recording:
     log: pathlib.Path
     # Step: contents of FILES, from the moment at which the step had ended.
     held: dict
-
-
-def machine(iommu="intel"):
-    """With a GPU, for which the wrong argument matters."""
-    return Machine(iommu, PORTS, "1G", "qemu64,vendor=GenuineIntel", processors=2)
 
 
 def lab_disk(scenario, path, files=None):
@@ -104,15 +114,16 @@ def _kubelet():
 
 
 def drives(node, work):
-    """QEMU's arguments for a machine with the disk `node` (arguments that define it, name) and `lab.img` in `work`. The
-    disk is one of virtio: Linux flushes it wherever something has to last, and never asks for a single write to."""
+    """QEMU's arguments for a machine with the disk `node` (arguments that define it) and `lab.img` in `work`, which stays
+    as it is. The disk is one of virtio: Linux flushes it wherever something has to last, and never asks for a single
+    write to."""
     shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", work / "variables.fd")
     return [
         *("-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"),
         *("-drive", f"if=pflash,format=raw,file={work}/variables.fd"),
         *node,
         *("-device", "virtio-blk-pci,drive=disk,bootindex=1,write-cache=on"),
-        *("-drive", f"if=none,id=lab,format=raw,file={work}/lab.img,cache=unsafe"),
+        *("-drive", f"if=none,id=lab,format=raw,file={work}/lab.img,snapshot=on"),
         *("-device", "virtio-blk-pci,drive=lab"),
     ]
 
@@ -137,22 +148,27 @@ def arranged(boot_filesystem, log):
         with _work(path) as work:
             files = {"mark": (mark.read_bytes(), 0o755), "kubelet.tar": (_kubelet(), 0o644)}
             lab_disk([("arrange", ARRANGE)], work / "lab.img", files)
-            cache.sh(f"cp --sparse=always {base} {path}")
-            machine("none").run(drives(plain_disk(path), work), log, DEADLINE)
+            run(lambda: plain_disk(_copied(base, path)), work, log, "none")
             _insist(answers(log), {"arrange": 0})
 
     ingredients = [base.name, ARRANGE, mark, *sorted(KUBELET.iterdir())]
     return cache.kept(f"power-loss-{boot_filesystem}.img", ingredients, build)
 
 
-def record(image, commands, surroundings, package, work, log):
-    """Boots a copy of the image with a log under its disk, installs the package, and carries out the commands."""
-    scenario = steps(commands, surroundings)
+def record(image, surroundings, package, work, log):
+    """Boots a copy of the image with a log under its disk, installs the package, repairs and takes back, and ends with
+    the control."""
+    scenario = steps(surroundings)
     files = {"ccgpu-node.deb": (package.read_bytes(), 0o644)}
     lab_disk([(name, line) for name, line, _ in scenario], work / "lab.img", files)
     copy, writes = work / "recorded.img", work / "writes.log"
-    cache.sh(f"cp --sparse=always {image} {copy}; rm -f {writes}; touch {writes}")
-    machine().run(drives(logged_disk(copy, writes), work), log, DEADLINE)
+
+    def disk_of_attempt():
+        writes.unlink(missing_ok=True)
+        writes.touch()
+        return logged_disk(_copied(image, copy), writes)
+
+    run(disk_of_attempt, work, log)
     copy.unlink()
     said = answers(log)
     _insist(said, {name: code for name, _, code in scenario})
@@ -162,6 +178,23 @@ def record(image, commands, surroundings, package, work, log):
         if name == "start" or name.startswith("after "):
             held[step] = [base64.b64decode(line) for line in output.split()]
     return Recording(image, writes, held)
+
+
+def run(fresh_disk, work, log, iommu="intel"):
+    """One boot with `lab.img` in `work`, of a disk that `fresh_disk()` makes, as arguments, for each attempt."""
+    for attempt in range(1, ATTEMPTS + 1):
+        machine = Machine(iommu, PORTS, "1G", "qemu64,vendor=GenuineIntel", processors=2)
+        try:
+            return machine.run(drives(fresh_disk(), work), log, DEADLINE)
+        except Crashed as why:
+            if attempt == ATTEMPTS:
+                raise
+            print(f"    ({why}; once more)", flush=True)
+
+
+def _copied(image, path):
+    cache.sh(f"cp --sparse=always {image} {path}")
+    return path
 
 
 @contextlib.contextmanager

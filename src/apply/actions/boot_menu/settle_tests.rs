@@ -112,6 +112,55 @@ fn other_file_systems_than_xfs_are_only_written_out() {
     assert_eq!(error.to_string(), format!("{}: cannot be opened", stubs.path("none")));
 }
 
+/// What the kernel asked of the disk of an ext4 while `act` ran: `W...` for a write, `F...` for a flush. `None`
+/// where this machine has no loop devices or no tracing.
+fn asked_of_the_disk(stubs: &Stubs, act: impl FnOnce(&str)) -> Option<Vec<String>> {
+    let sh = |script: &str| {
+        let script = format!("cd $1; events=trace/instances/ccgpu-$2\n{script}");
+        let process = Process::new("sh", Duration::from_secs(60)).args(["-ec", &script, "sh"]);
+        let process = process.arg(stubs.directory()).arg(std::process::id().to_string());
+        process.run().unwrap().end.is_success()
+    };
+    stubs.write("mount/.keep", "");
+    stubs.write("trace/.keep", "");
+    // Whatever writes by itself later on is switched off.
+    let traced = sh("truncate -s 64M image; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 image
+        mount -o loop image mount
+        mount -t tracefs trace trace
+        mkdir $events mount/grub
+        echo menu >mount/grub/grub.cfg
+        sync
+        device=$(mountpoint -d mount)
+        echo \"dev == $((${device%:*} << 20 | ${device#*:}))\" >$events/events/block/block_rq_issue/filter
+        echo 1 >$events/events/block/block_rq_issue/enable");
+    if traced {
+        act(&stubs.path("mount/grub/grub.cfg"));
+    }
+    let read = sh("echo 0 >$events/events/block/block_rq_issue/enable; cat $events/trace >asked");
+    sh("rmdir $events || :; umount trace || :; umount mount || :");
+    (traced && read).then(|| {
+        let trace = stubs.read("asked");
+        let asked = trace.lines().filter_map(|line| line.split_once("block_rq_issue: "));
+        asked.filter_map(|(_, asked)| asked.split(' ').nth(1)).map(str::to_owned).collect()
+    })
+}
+
+#[test]
+fn ext4_is_asked_to_keep_what_was_written_to_its_place() {
+    let stubs = Stubs::new();
+    let asked = asked_of_the_disk(&stubs, |menu| {
+        stubs.write("mount/grub/new", "another menu");
+        rustix::fs::rename(stubs.path("mount/grub/new"), menu).unwrap();
+        settle_with(&stubs.programs(), menu).unwrap();
+    });
+    let Some(asked) = asked else {
+        println!("left out: no loop devices or no tracing here");
+        return;
+    };
+    assert!(asked.iter().any(|what| what.starts_with('W')), "{asked:?}");
+    assert!(asked.last().is_some_and(|what| what.starts_with('F')), "{asked:?}");
+}
+
 #[test]
 fn xfs_is_frozen_and_thawed() {
     let stubs = Stubs::new();

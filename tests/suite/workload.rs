@@ -25,6 +25,7 @@ const EXPECTED: &[(&str, i32, &[&str], &[&str])] = &[
     ("bare-host", 1, &["gpu-bound-to-vfio", "kubelet-present"], &[]),
     ("cc-mode-failed", 1, &["cc-mode-failed"], &[]),
     ("cc-mode-in-flight", 3, &[], &["cc-mode-failed"]),
+    ("cc-mode-labels-differ", 1, &["cc-mode-labels"], &[]),
     ("cc-mode-not-confirmed", 1, &["operator-validation-stale", "cc-mode-confirmed"], &[]),
     ("cc-mode-not-told", 3, &[], &["cc-mode-confirmed"]),
     ("cc-mode-off", 1, &["cc-mode-off"], &[]),

@@ -1,12 +1,12 @@
 //! The facts about the confidential computing mode that rules may name.
 
-use super::{Attempt, CcMode, End, Log, PODS, needed};
+use super::{Attempt, CcMode, End, Log, PODS, labels, needed};
 use crate::facts::catalogue::{Collection, Evidence, Fact};
 use crate::facts::operator::{CC_MANAGER, CLOCK_SLACK, VALIDATIONS};
 use crate::facts::{Cause, Facts, Kind, Needs, Reading, Source, Value};
 
 /// Seconds that NVIDIA gives a change of the mode.
-const CHANGE_TAKES: i64 = 120;
+pub(super) const CHANGE_TAKES: i64 = 120;
 
 const WITH_BOOT: Needs = Needs::CC_MODE.and(Needs::OPERATOR_FILES);
 
@@ -55,6 +55,7 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
         needs: WITH_BOOT,
         read: confirmed,
     },
+    labels::AGREE,
 ];
 
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[];
@@ -114,6 +115,19 @@ fn applied(facts: &Facts, it: &CcMode, attempt: &Attempt) -> Told {
             Told { reading: Reading::Unreadable(Cause::NoAnswer(why)), note: None }
         }
     }
+}
+
+/// The mode that was set last, where it was set.
+pub(super) fn applied_mode(facts: &Facts) -> Option<&'static str> {
+    let attempt = facts.cc_mode.as_ref()?.log.known()?.attempt.as_ref()?;
+    matches!(attempt.end, Some(End::Applied(_))).then(|| attempt.mode.name())
+}
+
+/// Seconds since a change to this mode began, where that was the last one.
+pub(super) fn age(facts: &Facts, mode: &str) -> Option<i64> {
+    let it = facts.cc_mode.as_ref()?;
+    let attempt = it.log.known()?.attempt.as_ref().filter(|last| last.mode.name() == mode)?;
+    Some(now(facts, it)?.saturating_sub(attempt.since).max(0))
 }
 
 /// When the host was looked at, in seconds since the epoch: by its own clock, and no earlier than the log's

@@ -5,6 +5,7 @@
 //! of the Node. It leaves a file behind as well, but does so also where it failed. The devices themselves are
 //! not asked here: to read the registers takes more than reading files.
 
+mod labels;
 mod list;
 mod log;
 mod needed;

@@ -11,12 +11,12 @@ use crate::facts::pci::{Pci, is_vfio};
 use crate::facts::{Cause, Facts, Kind, Needs, Reading, Source, Value};
 
 /// Where the kubelet's flags and the name of the host stand, which say how and for what it is asked.
-const NEEDS: Needs = Needs::CLUSTER.and(Needs::KUBELET).and(Needs::OS);
+pub(in crate::facts) const NEEDS: Needs = Needs::CLUSTER.and(Needs::KUBELET).and(Needs::OS);
 const WITH_CPU: Needs = NEEDS.and(Needs::CPU);
 const WITH_PCI: Needs = NEEDS.and(Needs::PCI);
 
 /// How evidence from the API server is marked.
-const NODE: &str = "/api/v1/nodes";
+pub(in crate::facts) const NODE: &str = "/api/v1/nodes";
 const CLASSES: &str = "/apis/node.k8s.io/v1/runtimeclasses";
 
 /// What the labels that matter here begin with, or contain.
@@ -276,6 +276,14 @@ fn of(facts: &Facts, path: &str, read: impl FnOnce(&Cluster) -> Reading<Value>) 
 
 fn of_node(facts: &Facts, read: impl FnOnce(&Node) -> Reading<Value>) -> Evidence {
     of(facts, NODE, |cluster| cluster.node.as_ref().and_then(read))
+}
+
+/// A label of the node; absent where it has none, or nobody was asked.
+pub(in crate::facts) fn label<'f>(facts: &'f Facts, key: &str) -> Reading<&'f str> {
+    node(facts).and_then(|node| match node.metadata.labels.get(key) {
+        Some(value) => Reading::Known(value.as_str()),
+        None => Reading::Absent,
+    })
 }
 
 fn node(facts: &Facts) -> Reading<&Node> {

@@ -17,7 +17,7 @@ use crate::host::api_server::Usual;
 use crate::host::{Output, Run};
 
 pub(crate) use list::is_of_interest;
-pub(super) use list::{COLLECTIONS, FACTS};
+pub(super) use list::{COLLECTIONS, FACTS, NEEDS, NODE, label};
 pub use object::{
     Metadata, Node, NodeSpec, NodeStatus, RuntimeClass, RuntimeClasses, Scheduling, Taint,
     Toleration,

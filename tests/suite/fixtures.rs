@@ -34,7 +34,7 @@ const EXPECTED: &[Expected] = &[
     ready("gpu-modes-on"),
     ready("gpu-modes-ppcie"),
     broken("gpu-modes-of-another-architecture", &["gpu-hardware-architecture"]),
-    remark("gpu-modes-differ", &["gpu-modes-differ"]),
+    broken("gpu-modes-differ", &["gpu-hardware-architecture", "gpu-modes-differ"]),
     broken("gpu-mode-off", &["gpu-hardware-mode"]),
     broken("gpu-mode-invalid", &["gpu-hardware-mode"]),
     Expected {

@@ -37,7 +37,7 @@ pub struct Probing {
     #[arg(long, conflicts_with = "host")]
     pub probe_gpu: bool,
     /// Also read registers of the processor that explain why SEV-SNP or TDX is off, as root and with the
-    /// module msr, and ask the AMD secure processor for its state.
+    /// module msr.
     #[arg(long, conflicts_with = "host")]
     pub probe: bool,
 }

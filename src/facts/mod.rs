@@ -123,7 +123,7 @@ impl Needs {
     pub const CLUSTER: Self = Self(1 << 33);
     /// The mode that GPUs and NVSwitches say they are in; read only where a person allowed it for this run.
     pub const GPU_REGISTERS: Self = Self(1 << 34);
-    /// Registers of the processor and the state of its secure processor, likewise.
+    /// Registers of the processor, likewise.
     pub const PROCESSOR_REGISTERS: Self = Self(1 << 35);
     pub const ALL: Self = Self((1 << 36) - 1);
 

@@ -32,7 +32,7 @@ const REGISTERS: u64 = 202;
 pub struct Probes {
     /// Registers of the GPUs and NVSwitches.
     pub gpu: bool,
-    /// Registers of the processor, and the state of its secure processor.
+    /// Registers of the processor.
     pub processor: bool,
 }
 

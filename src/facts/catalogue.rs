@@ -57,6 +57,18 @@ pub struct ItemFact {
     pub read: fn(&Facts, usize) -> Evidence,
 }
 
+impl ItemFact {
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        needs: Needs,
+        doc: &'static str,
+        read: fn(&Facts, usize) -> Evidence,
+    ) -> Self {
+        Self { name, kind, doc, needs, read }
+    }
+}
+
 /// Things of one sort on the host, for `for-each`.
 #[derive(Debug)]
 pub struct Collection {

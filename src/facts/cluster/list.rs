@@ -177,16 +177,6 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
     },
 ];
 
-const fn item(
-    name: &'static str,
-    kind: Kind,
-    needs: Needs,
-    doc: &'static str,
-    read: fn(&Facts, usize) -> Evidence,
-) -> ItemFact {
-    ItemFact { name, kind, doc, needs, read }
-}
-
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
     name: "cluster.runtime-classes",
     item: "RuntimeClass",
@@ -194,13 +184,17 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
     needs: NEEDS,
     select,
     facts: &[
-        item("name", Kind::Text, NEEDS, "Its name.", |facts, index| {
+        ItemFact::new("name", Kind::Text, NEEDS, "Its name.", |facts, index| {
             of_class(facts, index, |class| text(Some(&class.metadata.name)))
         }),
-        item("handler", Kind::Text, NEEDS, "The handler that it names.", |facts, index| {
-            of_class(facts, index, |class| text(Some(&class.handler)))
-        }),
-        item(
+        ItemFact::new(
+            "handler",
+            Kind::Text,
+            NEEDS,
+            "The handler that it names.",
+            |facts, index| of_class(facts, index, |class| text(Some(&class.handler))),
+        ),
+        ItemFact::new(
             "for-gpus-of-this-cpu",
             Kind::Bool,
             WITH_CPU,
@@ -212,7 +206,7 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
                 })
             },
         ),
-        item(
+        ItemFact::new(
             "missing-labels",
             Kind::Set,
             NEEDS,
@@ -229,7 +223,7 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
                 Evidence { note: why.filter(|why| !why.is_empty()), ..evidence }
             },
         ),
-        item(
+        ItemFact::new(
             "untolerated-taints",
             Kind::Set,
             NEEDS,

@@ -91,16 +91,6 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
     },
 ];
 
-const fn item(
-    name: &'static str,
-    kind: Kind,
-    needs: Needs,
-    doc: &'static str,
-    read: fn(&Facts, usize) -> Evidence,
-) -> ItemFact {
-    ItemFact { name, kind, doc, needs, read }
-}
-
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
     name: "container-runtime.gpu-handlers",
     item: "handler",
@@ -111,10 +101,10 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
 }];
 
 const ITEM_FACTS: &[ItemFact] = &[
-    item("handler", Kind::Text, VERSION, "Its name.", |facts, index| {
+    ItemFact::new("handler", Kind::Text, VERSION, "Its name.", |facts, index| {
         handler(facts, index, |it| known(it, Value::Text(it.name.clone())))
     }),
-    item(
+    ItemFact::new(
         "for-this-cpu",
         Kind::Bool,
         WITH_CPU,
@@ -127,21 +117,21 @@ const ITEM_FACTS: &[ItemFact] = &[
             })
         },
     ),
-    item(
+    ItemFact::new(
         "shim-exists",
         Kind::Bool,
         VERSION,
         "Whether the shim's program is there; absent where none is named.",
         |facts, index| handler(facts, index, |it| exists(it, it.program.as_ref())),
     ),
-    item(
+    ItemFact::new(
         "config-exists",
         Kind::Bool,
         VERSION,
         "Whether the shim's configuration is there; absent where none is named.",
         |facts, index| handler(facts, index, |it| exists(it, it.config.as_ref())),
     ),
-    item(
+    ItemFact::new(
         "snapshotter",
         Kind::Text,
         VERSION,
@@ -153,7 +143,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             })
         },
     ),
-    item(
+    ItemFact::new(
         "image-snapshotter",
         Kind::Text,
         VERSION,
@@ -169,14 +159,14 @@ const ITEM_FACTS: &[ItemFact] = &[
             })
         },
     ),
-    item(
+    ItemFact::new(
         "snapshotters-agree",
         Kind::Bool,
         VERSION,
         "Whether images and containers are unpacked with the same one.",
         |facts, index| handler(facts, index, agree),
     ),
-    item(
+    ItemFact::new(
         "guest-pull",
         Kind::Bool,
         WITH_KATA,

@@ -68,16 +68,6 @@ pub(in crate::facts) const FACTS: &[Fact] = &[
     },
 ];
 
-const fn item(
-    name: &'static str,
-    kind: Kind,
-    needs: Needs,
-    doc: &'static str,
-    read: fn(&Facts, usize) -> Evidence,
-) -> ItemFact {
-    ItemFact { name, kind, doc, needs, read }
-}
-
 pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
     name: "kata.configurations",
     item: "shim configuration",
@@ -88,16 +78,22 @@ pub(in crate::facts) const COLLECTIONS: &[Collection] = &[Collection {
 }];
 
 const ITEM_FACTS: &[ItemFact] = &[
-    item("shim", Kind::Text, Needs::KATA, "The name of the shim.", |facts, index| {
+    ItemFact::new("shim", Kind::Text, Needs::KATA, "The name of the shim.", |facts, index| {
         configuration(facts, index, |it| own(it, Value::Text(it.shim.name.clone())))
     }),
-    item("runtime", Kind::Text, Needs::KATA, "What it is written in: go, rust.", |facts, index| {
-        configuration(facts, index, |it| {
-            let name = if it.shim.language == Language::Go { "go" } else { "rust" };
-            own(it, Value::Text(name.to_owned()))
-        })
-    }),
-    item(
+    ItemFact::new(
+        "runtime",
+        Kind::Text,
+        Needs::KATA,
+        "What it is written in: go, rust.",
+        |facts, index| {
+            configuration(facts, index, |it| {
+                let name = if it.shim.language == Language::Go { "go" } else { "rust" };
+                own(it, Value::Text(name.to_owned()))
+            })
+        },
+    ),
+    ItemFact::new(
         "guest-tee",
         Kind::Text,
         Needs::KATA,
@@ -106,7 +102,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             configuration(facts, index, |it| own(it, Value::Text(it.shim.tee().to_owned())))
         },
     ),
-    item(
+    ItemFact::new(
         "for-this-cpu",
         Kind::Bool,
         WITH_CPU,
@@ -118,7 +114,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             })
         },
     ),
-    item(
+    ItemFact::new(
         "loads",
         Kind::Bool,
         Needs::KATA,
@@ -127,7 +123,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             configuration(facts, index, |it| it.loads.evidence(|loads| Value::Bool(*loads)))
         },
     ),
-    item(
+    ItemFact::new(
         "confidential-guest",
         Kind::Bool,
         Needs::KATA,
@@ -136,7 +132,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             configuration(facts, index, |it| it.confidential_guest.evidence(|on| Value::Bool(*on)))
         },
     ),
-    item(
+    ItemFact::new(
         "cold-plug-vfio",
         Kind::Text,
         Needs::KATA,
@@ -144,21 +140,21 @@ const ITEM_FACTS: &[ItemFact] = &[
          bridge-port, no-port.",
         |facts, index| configuration(facts, index, |it| it.cold_plug_vfio.evidence(text)),
     ),
-    item(
+    ItemFact::new(
         "pod-resource-api-sock",
         Kind::Text,
         Needs::KATA,
         "The socket at which the shim asks the kubelet for a pod's devices.",
         |facts, index| configuration(facts, index, |it| it.pod_resource_api_sock.evidence(text)),
     ),
-    item(
+    ItemFact::new(
         "asks-kubelet",
         Kind::Bool,
         WITH_KUBELET,
         "Whether that is the socket of this host's kubelet.",
         |facts, index| configuration(facts, index, |it| asks_kubelet(facts, it)),
     ),
-    item(
+    ItemFact::new(
         "create-container-timeout",
         Kind::Duration,
         Needs::KATA,
@@ -169,7 +165,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             })
         },
     ),
-    item(
+    ItemFact::new(
         "image-pull-timeout",
         Kind::Duration,
         Needs::KATA,
@@ -180,42 +176,42 @@ const ITEM_FACTS: &[ItemFact] = &[
             })
         },
     ),
-    item(
+    ItemFact::new(
         "image-pull-limit",
         Kind::Duration,
         WITH_KUBELET,
         "The time after which the first of kubelet, shim and agent ends the pull of an image.",
         |facts, index| configuration(facts, index, |it| timeouts::limit(facts, it)),
     ),
-    item(
+    ItemFact::new(
         "image-pull-limited-by",
         Kind::Set,
         WITH_KUBELET,
         "Which of them does.",
         |facts, index| configuration(facts, index, |it| timeouts::limited_by(facts, it)),
     ),
-    item(
+    ItemFact::new(
         "timeouts-without-effect",
         Kind::Set,
         WITH_KUBELET,
         "Timeouts that are set to more than the shortest one, and so never run out.",
         |facts, index| configuration(facts, index, |it| timeouts::without_effect(facts, it)),
     ),
-    item(
+    ItemFact::new(
         "kernel-params",
         Kind::Text,
         Needs::KATA,
         "Arguments of the guest's kernel.",
         |facts, index| configuration(facts, index, |it| it.kernel_params.evidence(text)),
     ),
-    item(
+    ItemFact::new(
         "kernel-params-lost",
         Kind::Set,
         Needs::KATA,
         "Arguments of the guest's kernel in its own file that a drop-in threw away.",
         |facts, index| configuration(facts, index, |it| it.kernel_params_lost.evidence(set)),
     ),
-    item(
+    ItemFact::new(
         "force-guest-pull",
         Kind::Bool,
         Needs::KATA,
@@ -224,7 +220,7 @@ const ITEM_FACTS: &[ItemFact] = &[
             configuration(facts, index, |it| it.force_guest_pull.evidence(|on| Value::Bool(*on)))
         },
     ),
-    item(
+    ItemFact::new(
         "stray-drop-ins",
         Kind::Set,
         Needs::KATA,

@@ -27,5 +27,6 @@ mod reboot;
 mod sandbox;
 mod shared_hosts;
 mod topology;
+mod users;
 mod wait;
 mod workload;

@@ -2,7 +2,8 @@
 //! the SGX devices and the service that quotes.
 //!
 //! Whether guests can start is told by KVM's own parameters; what is here explains it, or is needed later,
-//! for attestation. The devices are not opened and the secure processor is not asked.
+//! for attestation. The devices are not opened and the secure processor is not asked: since commit ceac7fb89e8d
+//! and up to 551120148b67 the kernel starts SEV-SNP to answer for its status, and may not stop it again.
 
 use super::catalogue::{Collection, Evidence, Fact};
 use super::devices::{self, Devices};

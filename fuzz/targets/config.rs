@@ -17,7 +17,10 @@ static RULES: LazyLock<RuleSet> =
 fuzz_target!(|bytes: &[u8]| {
     let parts = bytes.splitn(3, |byte| *byte == 0).enumerate();
     let files: Vec<ConfigFile> = parts
-        .map(|(place, part)| ConfigFile { name: format!("{place}.toml"), content: Ok(part.to_vec()) })
+        .map(|(place, part)| ConfigFile {
+            name: format!("{place}.toml"),
+            content: Ok(part.to_vec()),
+        })
         .collect();
     let look = Look { colour: false, width: 80, verbose: true };
     let loaded = load(&files);
@@ -26,7 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
         Err(error) => places_exist(&files, &error.faults),
         Ok(loaded) => {
             let printed = shown(|out| show::effective(&loaded, out));
-            let file = ConfigFile { name: "printed.toml".to_owned(), content: Ok(printed.into_bytes()) };
+            let file =
+                ConfigFile { name: "printed.toml".to_owned(), content: Ok(printed.into_bytes()) };
             let again = load(&[file]).expect("what is printed can be read");
             assert_eq!(again.config, loaded.config);
             if let Err(error) = loaded.check_against(&RULES) {
@@ -41,7 +45,8 @@ fn places_exist(files: &[ConfigFile], faults: &[Fault]) {
     for fault in faults {
         let Fault::Wrong(problem) = fault else { panic!("{fault}") };
         let file = files.iter().find(|file| *file.name == *problem.file).expect("a file of these");
-        let lines = file.content.as_ref().map_or(0, |bytes| bytes.split(|byte| *byte == b'\n').count());
+        let lines =
+            file.content.as_ref().map_or(0, |bytes| bytes.split(|byte| *byte == b'\n').count());
         assert!(problem.line >= 1 && problem.line as usize <= lines, "{problem}");
         assert!(problem.column >= 1, "{problem}");
     }

@@ -20,7 +20,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(text.ends_with(b"\n"), after.ends_with(b"\n"));
     as_wanted(&after, &wanted);
     let is_ours = |line: &str| {
-        line.contains(TIMEOUT) || line.contains(GATES) || NAMES.iter().any(|name| line.contains(name))
+        line.contains(TIMEOUT)
+            || line.contains(GATES)
+            || NAMES.iter().any(|name| line.contains(name))
     };
     let (before, then) = (std::str::from_utf8(text).unwrap(), std::str::from_utf8(&after).unwrap());
     let mut lines = then.lines().map(bare);
@@ -57,10 +59,13 @@ fn as_wanted(after: &[u8], wanted: &Wanted) {
     let find = |name: &str| root.iter().find(|entry| entry.key == name).map(|entry| entry.value);
     let gates = find(GATES).map(|section| document.entries(section)).unwrap_or_default();
     for (name, value) in &wanted.gates {
-        let now = gates.iter().find(|gate| gate.key == *name).map(|gate| document.value(gate.value));
+        let now =
+            gates.iter().find(|gate| gate.key == *name).map(|gate| document.value(gate.value));
         match (now, value) {
             (None, None) => {}
-            (Some(Value::Scalar(Scalar::Bool(now))), Some(value)) => assert_eq!(now, value, "{name}"),
+            (Some(Value::Scalar(Scalar::Bool(now))), Some(value)) => {
+                assert_eq!(now, value, "{name}")
+            }
             // A gate without a value is off.
             (Some(Value::Scalar(Scalar::Null)), Some(false)) => {}
             other => panic!("{name}: {other:?}"),
@@ -77,10 +82,7 @@ fn as_wanted(after: &[u8], wanted: &Wanted) {
 
 /// A gate that is set and taken out again leaves no trace where there were others.
 fn come_and_gone(before: &str, role: Role) {
-    let one = |value| Wanted {
-        gates: [("Visitor".to_owned(), value)].into(),
-        ..Wanted::default()
-    };
+    let one = |value| Wanted { gates: [("Visitor".to_owned(), value)].into(), ..Wanted::default() };
     let document = Document::parse(before.as_bytes()).unwrap();
     let entries = document.entries(document.root());
     let section = entries.iter().find(|entry| entry.key == GATES).map(|entry| entry.value);

@@ -5,7 +5,7 @@
 //! whether the initramfs is as new as the configuration that it holds a copy of. Nothing is run, and no
 //! initramfs is opened. Which driver holds a GPU now is for `pci` to say.
 //!
-//! All of it is decided when a fact is asked, by [`decide`]; so a device that comes or goes makes nobody
+//! All of it is decided when a fact is asked, by `decide`; so a device that comes or goes makes nobody
 //! read these files again.
 
 mod decide;

@@ -10,8 +10,8 @@ use super::fnmatch;
 
 /// Whether a line may be an alias of a device whose own alias begins so; never false where it is one.
 pub fn may_match(line: &[u8], device: &[u8]) -> bool {
-    let Some(pattern) = line.strip_prefix(b"alias ") else { return false };
-    for (ours, its) in pattern.iter().zip(device) {
+    let Some(pattern) = line.trim_ascii_start().strip_prefix(b"alias") else { return false };
+    for (ours, its) in pattern.trim_ascii_start().iter().zip(device) {
         match ours {
             // From here on anything may follow.
             b'*' | b'?' | b'[' | b'\\' => return true,
@@ -54,6 +54,14 @@ mod tests {
         alias symbol:drm_dev_alloc drm\n\
         alias broken\n";
     const H200: &str = "pci:v000010DEd00002335sv000010DEsd000018BEbc03sc02i00";
+
+    #[test]
+    fn blanks_of_any_kind_and_number_part_the_words() {
+        for line in ["alias  pci:v000010DEd* m", "\talias\tpci:v000010DEd*\tm"] {
+            assert!(may_match(line.as_bytes(), b"pci:v000010DE"), "{line:?}");
+            assert_eq!(modules(line.as_bytes(), H200).len(), 1, "{line:?}");
+        }
+    }
 
     #[test]
     fn a_device_has_the_modules_whose_alias_it_is() {
